@@ -1,0 +1,194 @@
+"""All that the gateway and its drivers share: what a driver gives, what it takes, how it fails.
+
+A driver turns one device into observations. It neither retries nor logs nor counts: the supervisor owns those.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Annotated, Any, Literal, Protocol
+
+import msgspec
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+
+Antenna = int | str
+"""A port of a device: an RFID antenna's number, a BLE adapter's name."""
+
+Scheme = Literal["epc", "code", "beacon"]
+
+
+class Read(msgspec.Struct, frozen=True, gc=False):
+    """One sighting of one identifier by one device at one time (LLRP TagReportData, a scan, an advertisement).
+
+    `time` is the read's own time corrected to the host's clock, `received` when the gateway got it (both Unix seconds);
+    `rssi` dBm, `phase` degrees, `doppler` Hz; `pc` the Gen2 protocol-control word; `count` the sightings it stands for.
+    """
+
+    scheme: Scheme
+    value: bytes
+    time: float
+    antenna: Antenna | None = None
+    rssi: float | None = None
+    phase: float | None = None
+    doppler: float | None = None
+    received: float | None = None
+    count: int = 1
+    channel: int | None = None
+    pc: int | None = None
+    tid: bytes | None = None
+
+
+class Signal(msgspec.Struct, frozen=True, gc=False):
+    """A change of an input: GPI, photo-eye, door contact, counter."""
+
+    name: str
+    value: bool | float
+    time: float
+
+
+class Measurement(msgspec.Struct, frozen=True, gc=False):
+    """A measured value; `uom` is a UN/ECE Rec 20 code; a bad one has no value and says why in `reason`."""
+
+    point: str
+    value: float | bool | str | None
+    uom: str | None
+    quality: Literal["good", "bad"]
+    time: float
+    reason: str | None = None
+
+
+class Status(msgspec.Struct, frozen=True, gc=False):
+    """Whether a device (`antenna` None) or one of its antennas observes.
+
+    `online` observes; `stopped` answers but takes no inventory; `offline` does not answer; `degraded` observes with a
+    fault. `cause` is a sentence for a person.
+    """
+
+    antenna: Antenna | None
+    state: Literal["online", "degraded", "stopped", "offline"]
+    cause: str
+    time: float
+
+
+Observation = Read | Signal | Measurement | Status
+
+
+class Batch(msgspec.Struct, frozen=True, gc=False):
+    """Observations as they came. `stored` is called after the COMMIT that covers them, never for a dropped one."""
+
+    observations: Sequence[Observation]
+    stored: Callable[[], None] | None = None
+
+
+class Driver(Protocol):
+    """Enter: the device answered. Iterate: what it sees, in batches. Exit: the device is released.
+
+    Constructors do no I/O. `open` raises `DriverError`, from entering or from iterating; nothing else is expected.
+    """
+
+    def open(self) -> AbstractAsyncContextManager[AsyncIterator[Batch]]: ...
+
+
+class DriverError(Exception):
+    """The device cannot be observed now; the message says why and what to do. The supervisor tries again."""
+
+
+class Unreachable(DriverError):
+    """It did not answer: wrong address, off, refused, certificate not accepted."""
+
+
+class Disconnected(DriverError):
+    """It answered and then went away."""
+
+
+class ProtocolViolation(DriverError, ValueError):
+    """It said what its protocol does not allow."""
+
+
+class Rejected(DriverError):
+    """It answered and refused its configuration, or cannot do what is asked."""
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What a driver knows of its surroundings: the device's name, the interface its sockets are bound to, the clock.
+
+    `clock` gives Unix seconds. `base` is the folder of the configuration file: paths in settings are relative to it.
+    """
+
+    device: str
+    interface: str | None = None
+    base: str = "."
+    clock: Callable[[], float] = time.time
+
+
+class DriverFactory(Protocol):
+    """The class a registry entry names."""
+
+    def __call__(self, settings: Any, ports: Mapping[Antenna, Any], context: Context) -> Driver: ...
+
+
+class Settings(BaseModel):
+    """Base of every driver's settings, per device and per port: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE = re.compile(r"(\d+)(B|KiB|MiB|GiB)")
+_SIZE_UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_SECRET = re.compile(r"\$\{(file|env|credential):([^}]+)\}")
+
+
+def parse_duration(value: object) -> object:
+    """`500ms`, `5s`, `10m`, `72h`, `1d` → seconds. A number is refused: its unit would be a guess."""
+    if isinstance(value, str):
+        found = _DURATION.fullmatch(value)
+        if found:
+            return float(found[1]) * _DURATION_UNITS[found[2]]
+        raise ValueError(f"{value!r} is no duration: write a number with ms, s, m, h or d, as in 500ms or 10m")
+    if isinstance(value, bool) or not isinstance(value, float):
+        raise ValueError(f"{value!r} has no unit: write a duration such as 5s")  # noqa: TRY004 - pydantic wants ValueError
+    return value
+
+
+def parse_size(value: object) -> object:
+    """`64MiB`, `2GiB` → bytes. A bare number from YAML is refused by the configuration's strict types."""
+    if isinstance(value, str):
+        found = _SIZE.fullmatch(value)
+        if found:
+            return int(found[1]) * _SIZE_UNITS[found[2]]
+        raise ValueError(f"{value!r} is no size: write a whole number with KiB, MiB or GiB, as in 64MiB")
+    return value
+
+
+def parse_secret(value: object) -> object:
+    """`${file:PATH}`, `${env:NAME}`, `${credential:NAME}`: a reference, never the secret itself."""
+    if isinstance(value, str) and not _SECRET.fullmatch(value):
+        raise ValueError("secrets never stand in this file: write ${file:PATH}, ${env:NAME} or ${credential:NAME}")
+    return value
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h|d)$", "examples": ["500ms", "5s", "10m"]}),
+]
+"""Seconds; written `500ms`, `5s`, `10m`, `72h`."""
+
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+(B|KiB|MiB|GiB)$", "examples": ["64MiB", "2GiB"]}),
+]
+"""Bytes; written `64MiB`, `2GiB`."""
+
+SecretRef = Annotated[
+    str,
+    BeforeValidator(parse_secret),
+    WithJsonSchema({"type": "string", "pattern": r"^\$\{(file|env|credential):[^}]+\}$"}),
+]
+"""A reference to a secret, resolved by the process that needs it."""

@@ -1,0 +1,56 @@
+"""Which drivers there are: a name → where its classes are. Nothing is imported before it is first used."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import entry_points
+from typing import cast
+
+import msgspec
+
+from drivers.contract import DriverFactory, Settings
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """`module:Class` of a driver, of its settings and of its settings per port."""
+
+    driver: str
+    settings: str
+    ports: str
+
+    def settings_type(self) -> type[Settings]:
+        return cast("type[Settings]", _load(self.settings))
+
+    def ports_type(self) -> type[Settings]:
+        return cast("type[Settings]", _load(self.ports))
+
+    def factory(self) -> DriverFactory:
+        return cast("DriverFactory", _load(self.driver))
+
+
+_OWN = {
+    "llrp": Entry(
+        "drivers.llrp.driver:LlrpDriver", "drivers.llrp.settings:Settings", "drivers.llrp.settings:PortSettings"
+    ),
+}
+
+
+def names() -> list[str]:
+    """Names of all drivers, ours and those that other distributions declare in the group `readpoint.drivers`."""
+    return sorted({*_OWN, *(point.name for point in entry_points(group="readpoint.drivers"))})
+
+
+def entry(name: str) -> Entry:
+    """The entry of that name. KeyError if there is none."""
+    if name in _OWN:
+        return _OWN[name]
+    for point in entry_points(group="readpoint.drivers", name=name):
+        found = point.load()
+        if isinstance(found, Entry):
+            return found
+    raise KeyError(name)
+
+
+def _load(path: str) -> object:
+    module, _, attribute = path.partition(":")
+    return getattr(importlib.import_module(module), attribute)

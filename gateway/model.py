@@ -1,0 +1,173 @@
+"""The words of the gateway as frozen values. Pure: no I/O, no clock, no configuration syntax."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import msgspec
+
+from drivers.contract import Antenna
+
+Kind = Literal["zone", "portal", "checkpoint"]
+Side = Literal["inside", "outside"]
+Direction = Literal["in", "out", "unknown"]
+TransitionKind = Literal["arrived", "moved", "departed", "passed", "observed"]
+DepartureReason = Literal["timeout", "unobserved", "configuration", "expired"]
+Channel = Literal["epcis", "telemetry", "health", "loss", "snapshot", "state"]
+
+
+class Identity(msgspec.Struct, frozen=True, gc=False):
+    """What an identifier names.
+
+    `uri` is the key of the object everywhere: EPC pure-identity URN where the scheme has one, else canonical Digital
+    Link, else `urn:epc:raw:…` or `urn:readpoint:…`. `scheme` is the GS1 scheme in lower case (`sgtin`, `sscc`, `grai`,
+    …) or `raw`, `afi`, `ibeacon`, `eddystone`, `ble`, `code`. An `instance` is one object; of a `class` there are many.
+    """
+
+    uri: str
+    scheme: str
+    kind: Literal["instance", "class", "code"]
+    digital_link: str | None = None
+    filter: int | None = None
+
+
+class Port(msgspec.Struct, frozen=True):
+    """An antenna (or a whole device, `antenna` None) at its read point."""
+
+    device: str
+    antenna: Antenna | None
+    read_point: str
+    side: Side | None = None
+    rssi_offset_db: float = 0.0
+    rssi_floor_dbm: float | None = None
+
+
+class Gate(msgspec.Struct, frozen=True):
+    """Reads of the portal count only while `signal` of `device` is on, and `hold` seconds longer."""
+
+    device: str
+    signal: str
+    hold: float = 0.0
+
+
+class ByDirection(msgspec.Struct, frozen=True):
+    """A value that may differ by direction of passage; without one both are the same."""
+
+    into: str | None = None
+    out: str | None = None
+
+
+class ReadPoint(msgspec.Struct, frozen=True):
+    """A place where reads are taken, and how they become transitions. Times in seconds, levels in dB and dBm.
+
+    `presence_timeout` None is `auto`. `accept` and `ignore` hold GS1 scheme names or URI patterns (fnmatch).
+    """
+
+    name: str
+    uri: str
+    kind: Kind
+    location: ByDirection = ByDirection()
+    biz_step: ByDirection = ByDirection()
+    disposition: ByDirection = ByDirection()
+    presence_timeout: float | None = None
+    dwell: float = 1.0
+    hysteresis_db: float = 4.0
+    min_reads: int = 1
+    rssi_floor_dbm: float | None = None
+    freeze_max: float = 86400.0
+    dedup: float = 5.0
+    dedup_class: float = 0.0
+    accept: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    gate: Gate | None = None
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """All that the location engine of one segment is told: read points by name, ports, and what the segment accepts."""
+
+    read_points: Mapping[str, ReadPoint]
+    ports: tuple[Port, ...]
+    accept: tuple[str, ...] = ()
+    raw: Literal["report", "drop"] = "report"
+
+
+class Source(msgspec.Struct, frozen=True, gc=False):
+    """What one antenna contributed to a transition."""
+
+    device: str
+    antenna: Antenna | None
+    reads: int
+    peak_rssi: float | None
+
+
+class Passage(msgspec.Struct, frozen=True, gc=False):
+    """One crossing of a portal by `count` objects together; `index` counts from 1."""
+
+    id: str
+    count: int
+    index: int
+    late: bool = False
+
+
+class Transition(msgspec.Struct, frozen=True, gc=False):
+    """What a location event says. `time` is when it happened, `decided` when the gateway decided it (Unix seconds).
+
+    `origin` is the read point a `moved` left; `unobserved` the gap (from, to) in which an object vanished.
+    """
+
+    kind: TransitionKind
+    object: Identity
+    read_point: str
+    time: float
+    decided: float
+    first_seen: float
+    last_seen: float
+    reads: int = 0
+    sources: tuple[Source, ...] = ()
+    origin: str | None = None
+    direction: Direction | None = None
+    reason: DepartureReason | None = None
+    unobserved: tuple[float, float] | None = None
+    resync: bool = False
+    passage: Passage | None = None
+
+
+class Present(msgspec.Struct, frozen=True, gc=False):
+    """That an object is at a zone (or quiet at a checkpoint): what survives a restart."""
+
+    object: Identity
+    read_point: str
+    since: float
+    last_seen: float
+
+
+class Absent(msgspec.Struct, frozen=True, gc=False):
+    """That what was `Present` no longer is, there: a checkpoint and a zone may both know one object."""
+
+    uri: str
+    read_point: str
+
+
+PresenceChange = Present | Absent
+
+
+class Draft(msgspec.Struct, frozen=True, gc=False):
+    """A CloudEvent before it is numbered.
+
+    `body` holds its JSON members (UTF-8) without `specversion`, `stream`, `epoch`, `sequence` and `clock`, which the
+    outbox puts before it; no braces around it, no comma at its ends. `id` is the UUIDv7 inside, 16 bytes.
+    """
+
+    channel: Channel
+    name: str | None
+    id: bytes
+    body: bytes
+
+
+class Work(msgspec.Struct, frozen=True, gc=False):
+    """What one COMMIT takes whole: events, the presence they imply, and whom to tell afterwards."""
+
+    drafts: tuple[Draft, ...] = ()
+    presence: tuple[PresenceChange, ...] = ()
+    stored: tuple[Callable[[], None], ...] = ()

@@ -1,0 +1,41 @@
+"""What every test may ask for: material from outside, free ports, and the rule that a skip in CI is a failure."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def material() -> Path:
+    """The folder of outside material: READPOINT_MATERIAL, else ../shared/material beside the project."""
+    folder = Path(os.environ.get("READPOINT_MATERIAL") or ROOT.parent / "shared" / "material")
+    if not folder.is_dir():
+        pytest.skip(f"outside material is not here: set READPOINT_MATERIAL (looked in {folder})")
+    return folder
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port on loopback that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With CI set, a test that skips although it could have run is a failure."""
+    report = yield
+    if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI: {item.nodeid}: {report.longrepr}"
+    return report
