@@ -39,3 +39,17 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"skipped in CI: {item.nodeid}: {report.longrepr}"
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Time by folder, so that a suite that grows slow is seen where it does."""
+    folders: dict[str, tuple[float, int]] = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                folder = report.nodeid.rpartition("/")[0]
+                seconds, tests = folders.get(folder, (0.0, 0))
+                folders[folder] = (seconds + report.duration, tests + (report.when == "call"))
+    terminalreporter.section("time by folder")
+    for folder, (seconds, tests) in sorted(folders.items(), key=lambda item: -item[1][0]):
+        terminalreporter.write_line(f"{seconds:8.1f} s  {tests:4d} tests  {folder}")

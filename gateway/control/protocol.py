@@ -1,0 +1,80 @@
+"""What the command line may ask a running segment: one JSON object a connection, answered by JSON lines.
+
+A request is one of these, tagged by `verb`. The answer is any number of lines, or one line `{"error": "…"}`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+MAX_REQUEST = 2**20
+"""Bytes of one request, its line end included."""
+
+
+class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="verb"):
+    """Any request."""
+
+
+class Status(Ask, frozen=True, tag="status"):
+    """How the segment is: one line, an `Overview`."""
+
+
+class Tail(Ask, frozen=True, tag="tail"):
+    """Every event as it is stored, until the asker goes away. `channel` narrows it."""
+
+    channel: str | None = None
+
+
+class Record(Ask, frozen=True, tag="record"):
+    """Every read, signal and state as it arrives, as recording lines, for so many `seconds`. `device` narrows it."""
+
+    device: str | None = None
+    seconds: float | None = None
+
+
+class OutboxList(Ask, frozen=True, tag="outbox.list"):
+    """Rows of the outbox in a state, oldest first, after row `after`."""
+
+    state: Literal["pending", "sent", "confirmed", "dead"] | None = None
+    after: int = 0
+    limit: int = 100
+
+
+class OutboxShow(Ask, frozen=True, tag="outbox.show"):
+    """The payload of one event, by its id or by `epoch` and `sequence`."""
+
+    id: str | None = None
+    epoch: int | None = None
+    sequence: int | None = None
+
+
+class OutboxResend(Ask, frozen=True, tag="outbox.resend"):
+    """Dead rows become pending again, with their ids. Changes."""
+
+    reason: str | None = None
+    since: float | None = None
+    dry_run: bool = False
+
+
+AnyAsk = Status | Tail | Record | OutboxList | OutboxShow | OutboxResend
+
+CHANGES: tuple[type[Ask], ...] = (OutboxResend,)
+"""Requests that change something."""
+
+_decoder = msgspec.json.Decoder(AnyAsk)
+
+
+def parse(line: bytes) -> AnyAsk:
+    """ValueError, with a sentence for who asked, if it is none of them."""
+    try:
+        asked: AnyAsk = _decoder.decode(line)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"request not understood: {error}") from None
+    return asked
+
+
+def error_line(text: str) -> bytes:
+    """The answer to what cannot be answered."""
+    return msgspec.json.encode({"error": text}) + b"\n"

@@ -1,0 +1,113 @@
+"""The local control socket of a segment.
+
+It never makes the gateway wait, whoever is at the other end and however it behaves: requests are bounded, so is the
+number of those who ask at once, and who does not read what he asked for is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+
+from gateway.control import access, protocol
+
+log = logging.getLogger(__name__)
+
+MAX_CLIENTS = 32
+
+Answer = Callable[[protocol.AnyAsk], AsyncGenerator[bytes, None]]
+"""Lines that answer a request; raises ValueError with a sentence for who asked."""
+
+
+class ControlServer:
+    """Serves `answer` to whom the kernel vouches for. `patience`: seconds that one line may wait for its reader."""
+
+    def __init__(self, answer: Answer, patience: float = 10.0) -> None:
+        self.dropped = 0
+        self._answer = answer
+        self._patience = patience
+        self._clients: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def serve(self, path: Path) -> AsyncIterator[None]:
+        """Listen at `path`; on leaving, whoever is connected is let go and the socket is removed."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        server = await asyncio.start_unix_server(self._connected, path, limit=protocol.MAX_REQUEST)
+        path.chmod(0o666)
+        try:
+            yield
+        finally:
+            server.close()
+            for client in self._clients:
+                client.cancel()
+            await asyncio.gather(*self._clients, return_exceptions=True)
+            path.unlink(missing_ok=True)
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._client(reader, writer), name="control client")
+        self._clients.add(task)
+        task.add_done_callback(self._clients.discard)
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._serve_one(reader, writer)
+            writer.close()
+            async with asyncio.timeout(self._patience):
+                await writer.wait_closed()
+        except (TimeoutError, OSError):
+            self.dropped += 1
+        finally:
+            writer.transport.abort()
+
+    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(self._patience):
+                line = await reader.readline()
+            await self._reply(protocol.parse(line), reader, writer)
+        except ValueError as error:
+            writer.write(protocol.error_line(str(error)))
+            async with asyncio.timeout(self._patience):
+                await writer.drain()
+
+    async def _reply(
+        self, request: protocol.AnyAsk, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        connection: socket.socket = writer.get_extra_info("socket")
+        _, uid, gid = access.peer(connection)
+        right = access.right(uid, gid)
+        if len(self._clients) > MAX_CLIENTS:
+            raise ValueError(f"{MAX_CLIENTS} others are connected already: close one and ask again")
+        if right == "none":
+            raise ValueError(f"not allowed: user {uid} is not in group {access.READERS}")
+        if isinstance(request, protocol.CHANGES):
+            if right != "change":
+                raise ValueError(f"not allowed: to change something, be in group {access.CHANGERS}")
+            log.info("control: user %d asks %s", uid, request)
+        gone = asyncio.ensure_future(_gone(reader))
+        sender = asyncio.ensure_future(self._send(request, writer))
+        try:
+            await asyncio.wait((gone, sender), return_when=asyncio.FIRST_COMPLETED)
+            if sender.done():
+                await sender
+        finally:
+            gone.cancel()
+            sender.cancel()
+            await asyncio.gather(gone, sender, return_exceptions=True)
+
+    async def _send(self, request: protocol.AnyAsk, writer: asyncio.StreamWriter) -> None:
+        async with aclosing(self._answer(request)) as lines:
+            async for line in lines:
+                writer.write(line)
+                async with asyncio.timeout(self._patience):
+                    await writer.drain()
+
+
+async def _gone(reader: asyncio.StreamReader) -> None:
+    """Returns when the other end hangs up; what it says meanwhile is not kept."""
+    while await reader.read(65536):
+        pass

@@ -1,0 +1,81 @@
+"""How each device is: its state, why, since when, when it last read, and the same per antenna."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from drivers.contract import Antenna, Status
+
+DeviceState = Literal["connecting", "online", "degraded", "offline", "stopped"]
+
+
+class AntennaHealth(msgspec.Struct, frozen=True):
+    """One antenna of a device."""
+
+    antenna: Antenna
+    state: DeviceState
+    cause: str = ""
+
+
+class DeviceHealth(msgspec.Struct, frozen=True, rename="camel"):
+    """One device, as the `health` channel and `status` show it; times are Unix seconds."""
+
+    device: str
+    state: DeviceState = "connecting"
+    cause: str = ""
+    since: float = 0.0
+    last_read: float | None = None
+    antennas: tuple[AntennaHealth, ...] = ()
+    reads: int = 0
+    failures: int = 0
+
+
+class DeviceBoard:
+    """The present health of one device. `changed` is called with it at every change of state, not at every read."""
+
+    def __init__(self, device: str, clock: Callable[[], float], changed: Callable[[DeviceHealth], None]) -> None:
+        self._clock = clock
+        self._changed = changed
+        self._now = DeviceHealth(device, since=clock())
+        self._last_read: float | None = None
+        self._reads = 0
+
+    @property
+    def now(self) -> DeviceHealth:
+        """As it is at this moment."""
+        return msgspec.structs.replace(self._now, last_read=self._last_read, reads=self._reads)
+
+    def read(self, count: int, time: float) -> None:
+        """`count` reads arrived at `time`."""
+        self._reads += count
+        self._last_read = time
+
+    def say(self, state: DeviceState, cause: str, *, failed: bool = False) -> None:
+        """The device as a whole is now so; an unchanged state and cause are not news."""
+        failures = self._now.failures + failed
+        if (state, cause) == (self._now.state, self._now.cause):
+            self._now = msgspec.structs.replace(self._now, failures=failures)
+            return
+        since = self._now.since if state == self._now.state else self._clock()
+        antennas = self._now.antennas if state in ("online", "degraded") else ()
+        self._now = msgspec.structs.replace(
+            self._now, state=state, cause=cause, since=since, failures=failures, antennas=antennas
+        )
+        self._changed(self.now)
+
+    def observe(self, status: Status) -> None:
+        """Take in what the driver says of the device or of one antenna."""
+        if status.antenna is None:
+            self.say(status.state, status.cause)
+            return
+        known = {one.antenna: one for one in self._now.antennas}
+        new = AntennaHealth(status.antenna, status.state, status.cause)
+        if known.get(status.antenna) == new:
+            return
+        known[status.antenna] = new
+        ordered = tuple(known[antenna] for antenna in sorted(known, key=str))
+        self._now = msgspec.structs.replace(self._now, antennas=ordered)
+        self._changed(self.now)

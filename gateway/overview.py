@@ -1,0 +1,67 @@
+"""How a segment is, in one value: `status`, the page and the metrics only render it. Times are Unix seconds."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.health import DeviceHealth
+
+
+class UplinkView(msgspec.Struct, frozen=True, rename="camel"):
+    """The way to the broker."""
+
+    broker: str
+    protocol: str
+    state: str
+    cause: str = ""
+    since: float = 0.0
+    in_flight: int = 0
+    published: int = 0
+    refused: dict[str, int] = {}
+    promise: str = ""
+    """What a PUBACK is worth, where it is less than a consumer's receipt at the broker (MQTT 3.1.1)."""
+
+
+class OutboxView(msgspec.Struct, frozen=True, rename="camel"):
+    """The durable queue."""
+
+    stream: str
+    epoch: int
+    pending: int = 0
+    sent: int = 0
+    dead: int = 0
+    stored: int = 0
+    oldest: float | None = None
+    size: int = 0
+    max_size: int = 0
+    full: bool = False
+    cause: str = ""
+
+
+class LocationView(msgspec.Struct, frozen=True, rename="camel"):
+    """What came in and what was decided since the start."""
+
+    reads: int = 0
+    decided: int = 0
+    present: int = 0
+    late: int = 0
+    unplaced: int = 0
+    ignored: int = 0
+    waiting: int = 0
+    dropped: int = 0
+
+
+class Overview(msgspec.Struct, frozen=True, rename="camel"):
+    """One segment of the running gateway."""
+
+    segment: str
+    identity: str
+    version: str
+    pid: int
+    since: float
+    configuration: str
+    uplink: UplinkView
+    outbox: OutboxView
+    location: LocationView
+    devices: tuple[DeviceHealth, ...] = ()
+    plain_devices: tuple[str, ...] = ()

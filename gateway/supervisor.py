@@ -1,0 +1,92 @@
+"""Keeps one device observed: opens its driver again and again, with back-off, and says how it is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+import msgspec
+
+from drivers.contract import Batch, Driver, DriverError, Read, Status
+from gateway.health import DeviceBoard, DeviceState
+
+log = logging.getLogger(__name__)
+
+
+class Backoff(msgspec.Struct, frozen=True):
+    """Waits between attempts: doubling from `least` to `most` seconds, ± `jitter`; reset by `healthy` seconds of it."""
+
+    least: float = 0.5
+    most: float = 30.0
+    jitter: float = 0.2
+    healthy: float = 30.0
+
+    def delay(self, failures: int, draw: Callable[[], float] = random.random) -> float:
+        """Seconds to wait after so many failures in a row; a first failure after health waits `least`."""
+        wait = min(self.most, self.least * 2.0 ** min(max(failures - 1, 0), 16))
+        return float(wait * (1 + self.jitter * (2 * draw() - 1)))
+
+
+class Supervisor:
+    """Runs one driver for as long as the device is configured; `put` takes (device, batch) and never waits."""
+
+    def __init__(
+        self,
+        device: str,
+        driver: Driver,
+        put: Callable[[str, Batch], None],
+        board: DeviceBoard,
+        clock: Callable[[], float],
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._device = device
+        self._driver = driver
+        self._put = put
+        self._board = board
+        self._clock = clock
+        self._backoff = backoff or Backoff()
+
+    async def run(self) -> None:
+        """Observe until cancelled."""
+        failures = 0
+        while True:
+            started = asyncio.get_running_loop().time()
+            cause = await self._attempt()
+            if asyncio.get_running_loop().time() - started >= self._backoff.healthy:
+                failures = 0
+            failures += 1
+            self._put(self._device, Batch((Status(None, "offline", cause, self._clock()),)))
+            await asyncio.sleep(self._backoff.delay(failures))
+
+    async def _attempt(self) -> str:
+        """One connection, from its opening to its end; returns why it ended."""
+        if self._board.now.state != "connecting" and self._board.now.failures == 0:
+            self._board.say("connecting", "")
+        try:
+            async with self._driver.open() as batches:
+                async for batch in batches:
+                    self._note(batch)
+                    self._put(self._device, batch)
+        except DriverError as error:
+            return self._failed("offline", str(error) or type(error).__name__)
+        except Exception as error:
+            # The house's single blind except: a bug in one driver must not stop the others.
+            log.exception("%s: bug in its driver", self._device)
+            return self._failed("degraded", f"bug in the driver, reported in the log: {type(error).__name__}: {error}")
+        return self._failed("offline", "the device ended the connection")
+
+    def _failed(self, state: DeviceState, cause: str) -> str:
+        self._board.say(state, cause, failed=True)
+        return cause
+
+    def _note(self, batch: Batch) -> None:
+        reads = 0
+        for seen in batch.observations:
+            if isinstance(seen, Read):
+                reads += 1
+            elif isinstance(seen, Status):
+                self._board.observe(seen)
+        if reads:
+            self._board.read(reads, self._clock())

@@ -1,0 +1,148 @@
+"""The control socket: who may ask what, and that nobody at its other end makes the gateway wait, grow or fall."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from gateway.control import access, protocol
+from gateway.control.client import NotRunning, Refused, ask
+from gateway.control.feed import Feed
+from gateway.control.server import ControlServer
+
+LINE = b'{"a":"' + b"x" * 65536 + b'"}\n'
+
+
+async def answer(request: protocol.AnyAsk) -> AsyncGenerator[bytes, None]:
+    match request:
+        case protocol.Status():
+            yield b'{"state":"good"}\n'
+        case protocol.OutboxShow():
+            raise ValueError("no such event")
+        case _:
+            while True:
+                yield LINE
+
+
+def asked(path: Path, request: protocol.Ask) -> list[bytes]:
+    return list(ask(path, request))
+
+
+async def test_answers_a_request(tmp_path: Path) -> None:
+    async with ControlServer(answer).serve(tmp_path / "s.sock"):
+        assert await asyncio.to_thread(asked, tmp_path / "s.sock", protocol.Status()) == [b'{"state":"good"}']
+    assert not (tmp_path / "s.sock").exists()
+
+
+async def test_says_why_it_will_not(tmp_path: Path) -> None:
+    async with ControlServer(answer).serve(tmp_path / "s.sock"):
+        with pytest.raises(Refused, match="no such event"):
+            await asyncio.to_thread(asked, tmp_path / "s.sock", protocol.OutboxShow())
+
+
+def test_names_the_socket_where_no_gateway_runs(tmp_path: Path) -> None:
+    with pytest.raises(NotRunning, match=r"nothing listens at .*none\.sock"):
+        asked(tmp_path / "none.sock", protocol.Status())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"\n",
+        b"{}\n",
+        b"\xff\xfe\n",
+        b'{"verb":"format disk"}\n',
+        b'{"verb":"status","more":1}\n',
+        b"[" * 5000 + b"\n",
+    ],
+)
+async def test_garbage_gets_a_sentence(tmp_path: Path, line: bytes) -> None:
+    async with ControlServer(answer, patience=1.0).serve(tmp_path / "s.sock"):
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "s.sock")
+        writer.write(line or b"\n")
+        async with asyncio.timeout(5):
+            said = await reader.read()
+        assert said.startswith(b'{"error":"request not understood')
+        writer.close()
+
+
+async def test_a_request_without_end_is_refused(tmp_path: Path) -> None:
+    async with ControlServer(answer, patience=5.0).serve(tmp_path / "s.sock"):
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "s.sock")
+        writer.write(b"x" * (protocol.MAX_REQUEST + 100_000))
+        # The kernel may throw the answer away with what was not read: what counts is that it ends.
+        with contextlib.suppress(ConnectionResetError):
+            async with asyncio.timeout(5):
+                assert b"error" in await reader.read()
+        writer.close()
+
+
+async def test_who_asks_nothing_is_let_go(tmp_path: Path) -> None:
+    async with ControlServer(answer, patience=0.1).serve(tmp_path / "s.sock"):
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "s.sock")
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_who_does_not_read_is_dropped(tmp_path: Path) -> None:
+    server = ControlServer(answer, patience=0.2)
+    async with server.serve(tmp_path / "s.sock"):
+        with socket.socket(socket.AF_UNIX) as deaf:
+            deaf.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(deaf, str(tmp_path / "s.sock"))
+            await asyncio.get_running_loop().sock_sendall(deaf, b'{"verb":"tail"}\n')
+            # Another one is served all the while.
+            assert await asyncio.to_thread(asked, tmp_path / "s.sock", protocol.Status())
+            async with asyncio.timeout(5):
+                while not server.dropped:  # noqa: ASYNC110 - a counter has no event
+                    await asyncio.sleep(0.01)
+
+
+async def test_leaving_lets_go_of_everyone(tmp_path: Path) -> None:
+    async with ControlServer(answer).serve(tmp_path / "s.sock"):
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "s.sock")
+        writer.write(b'{"verb":"tail"}\n')
+        await reader.readexactly(10)
+    async with asyncio.timeout(5):
+        while await reader.read(1 << 20):
+            pass
+    writer.close()
+
+
+def test_rights() -> None:
+    assert access.right(0, 0) == "change"
+    assert access.right(os.geteuid(), os.getegid()) == "change"
+    # A user number that no account has, in no group of ours.
+    assert access.right(4_000_000, 4_000_000) == "none"
+
+
+def test_rights_by_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    groups = {access.READERS: 501, access.CHANGERS: 502}
+    monkeypatch.setattr(access, "_group", groups.__getitem__)
+    assert access.right(4_000_000, 501) == "read"
+    assert access.right(4_000_000, 502) == "change"
+    assert access.right(4_000_000, 503) == "none"
+
+
+async def test_a_feed_lets_go_of_who_falls_behind() -> None:
+    feed = Feed(room=3)
+    slow, quick = feed.subscribe(), feed.subscribe()
+    first = [asyncio.create_task(anext(one)) for one in (slow, quick)]
+    await asyncio.sleep(0)
+    feed.publish([b"0"])
+    assert [await task for task in first] == [b"0", b"0"]
+    for number in range(1, 6):
+        feed.publish([b"%d" % number])
+        assert await anext(quick) == b"%d" % number
+    assert [line async for line in slow] == [b"1", b"2", b"3"]
+    assert feed.dropped == 1
+    await quick.aclose()  # type: ignore[attr-defined]
+    assert not feed.watched
