@@ -1,0 +1,56 @@
+"""A stopped or copied outbox, from outside: the same questions without a gateway."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from gateway.outbox import database, migrations, queries
+from gateway.outbox.lock import exclusive
+from gateway.outbox.values import STATES, Entry, OutboxError, Row, State
+
+
+class Stopped:
+    """Read-only answers from the file of an outbox that nobody runs."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._sql = connection
+
+    def rows(self, state: State | None = None, limit: int = 100, after: int = 0) -> list[Entry]:
+        """Rows after row id `after`, oldest first, in a state or in all."""
+        found: list[Entry] = []
+        step: int | None = after
+        while step is not None and len(found) < limit:
+            more, step = queries.entries(self._sql, state, limit - len(found), step)
+            found += more
+        return found
+
+    def show(self, epoch: int, sequence: int) -> Row | None:
+        """One event by its number."""
+        return queries.by_number(self._sql, epoch, sequence)
+
+    def count(self) -> dict[State, int]:
+        """Rows by state, counted one by one."""
+        found: dict[State, int] = {"pending": 0, "sent": 0, "confirmed": 0, "dead": 0}
+        for number, count in self._sql.execute("SELECT state, count(*) FROM events GROUP BY state"):
+            found[STATES[number]] = count
+        return found
+
+
+@contextmanager
+def stopped(folder: Path) -> Iterator[Stopped]:
+    """Open the outbox in a folder for reading only. `OutboxLocked` while a gateway runs on it."""
+    path = folder / database.FILE
+    if not path.is_file():
+        raise OutboxError(f"{path}: there is no outbox here; is state_dir right, and did this segment ever run?")
+    with (
+        exclusive(folder, time.time()),
+        closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection,
+    ):
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        if migrations.identify(connection, str(path), max(migrations.scripts())) == 0:
+            raise OutboxError(f"{path}: this outbox is empty")
+        yield Stopped(connection)

@@ -1,0 +1,254 @@
+"""Rows and their states: every statement that changes an event."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from gateway.model import Draft
+from gateway.outbox.claims import Claims
+from gateway.outbox.database import Life
+from gateway.outbox.values import STATES, Declare, Lane, LossReason, Row, State
+
+PENDING, SENT, CONFIRMED, DEAD = range(4)
+
+
+class Counts(NamedTuple):
+    """Rows by state; `stored` is all there are."""
+
+    stored: int
+    pending: int
+    dead: int
+
+
+class Loss(NamedTuple):
+    """A run of sequence numbers that are gone."""
+
+    epoch: int
+    first: int
+    last: int
+
+
+class Ledger:
+    """The events of one open outbox. Not thread-safe: its thread is the writer's."""
+
+    def __init__(self, connection: sqlite3.Connection, life: Life, declare: Declare | None) -> None:
+        self._sql = connection
+        self._life = life
+        self._declare = declare
+        self._last = 0
+        self._swept = 0
+        self._prefix = b'{"specversion":"1.0","stream":"%b","epoch":%d,"sequence":"' % (
+            life.stream.encode(),
+            life.epoch,
+        )
+        stored = connection.execute("SELECT coalesce(sum(last - gone), 0) FROM epochs").fetchone()[0]
+        self.counts = Counts(stored, self._count(PENDING), self._count(DEAD))
+
+    def _count(self, state: int) -> int:
+        return int(self._sql.execute(f"SELECT count(*) FROM events WHERE state = {state:d}").fetchone()[0])  # noqa: S608 - a constant, so that the partial index fits
+
+    @property
+    def next_rowid(self) -> int:
+        return self._life.base + self._last + 1
+
+    @property
+    def last(self) -> int:
+        """The newest sequence of this epoch."""
+        return self._last
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, in the file and in the numbers kept beside it."""
+        kept = self._last, self._swept, self.counts
+        self._sql.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._sql.execute("COMMIT")
+        except BaseException:
+            self._last, self._swept, self.counts = kept
+            if self._sql.in_transaction:
+                # What broke the transaction is the error to show, not that it cannot be rolled back either.
+                with suppress(sqlite3.Error):
+                    self._sql.execute("ROLLBACK")
+            raise
+
+    def append(self, drafts: Iterable[Draft], now: float, clock: str) -> list[Row]:
+        """Number the drafts and store them, in their order."""
+        epoch, base, last = self._life.epoch, self._life.base, self._last
+        prefix, clock_member = self._prefix, b'","clock":"%b",' % clock.encode()
+        rows = []
+        for last, draft in enumerate(drafts, last + 1):  # noqa: B020 - counts on from the newest
+            payload = b"%b%d%b%b}" % (prefix, last, clock_member, draft.body)
+            rows.append(Row(base + last, draft.channel, draft.name, last, epoch, now, payload))
+        if rows:
+            self._sql.executemany(
+                "INSERT INTO events (id, epoch, sequence, state, stored, changed, crc, channel, name, payload)"
+                " VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        row.rowid,
+                        epoch,
+                        row.sequence,
+                        now,
+                        now,
+                        checksum(row.channel, row.name, row.payload),
+                        row.channel,
+                        row.name,
+                        row.payload,
+                    )
+                    for row in rows
+                ],
+            )
+            self._last = last
+            stored, pending, dead = self.counts
+            self.counts = Counts(stored + len(rows), pending + len(rows), dead)
+        return rows
+
+    def settle(self, rowids: Iterable[int], state: int, now: float) -> None:
+        """Pending rows become `state`, SENT or CONFIRMED."""
+        settled = self._sql.executemany(
+            "UPDATE events SET state = ?, changed = ? WHERE id = ? AND state = 0",
+            [(state, now, rowid) for rowid in rowids],
+        ).rowcount
+        stored, pending, dead = self.counts
+        self.counts = Counts(stored, pending - settled, dead)
+
+    def bury(self, rowids: Sequence[int], reason: str, now: float, clock: str) -> list[Row]:
+        """Pending rows become dead, and their numbers are declared lost in the same transaction."""
+        buried: list[tuple[int, int]] = []
+        for rowid in sorted(rowids):
+            found = self._sql.execute(
+                "UPDATE events SET state = 3, changed = ?, reason = ? WHERE id = ? AND state = 0"
+                " RETURNING epoch, sequence, channel",
+                (now, reason, rowid),
+            ).fetchone()
+            if found is None:
+                continue
+            stored, pending, dead = self.counts
+            self.counts = Counts(stored, pending - 1, dead + 1)
+            # A refused declaration is not declared lost in turn: refused again, that would never end.
+            if found[2] != "loss" or reason == "corrupt":
+                buried.append((found[0], found[1]))
+        loss: LossReason = "corrupt" if reason == "corrupt" else "dead-letter"
+        return self.append(self._declarations(buried, loss, now), now, clock)
+
+    def _declarations(self, gone: Sequence[tuple[int, int]], reason: LossReason, now: float) -> list[Draft]:
+        if self._declare is None:
+            return []
+        return [
+            self._declare(
+                self._life.streams[run.epoch],
+                run.epoch,
+                run.first,
+                run.last,
+                count=run.last - run.first + 1,
+                reason=reason,
+                time=now,
+            )
+            for run in runs(gone)
+        ]
+
+    def revive(self, rowids: Sequence[int], now: float) -> int:
+        """Rows of any other state become pending again, with the ids and numbers they have."""
+        for rowid in rowids:
+            was = self._sql.execute("SELECT state FROM events WHERE id = ?", (rowid,)).fetchone()
+            if was is None or was[0] == PENDING:
+                continue
+            self._sql.execute("UPDATE events SET state = 0, changed = ?, reason = NULL WHERE id = ?", (now, rowid))
+            stored, pending, dead = self.counts
+            self.counts = Counts(stored, pending + 1, dead - (was[0] == DEAD))
+        return len(rowids)
+
+    def claim(self, claims: Claims, lane: Lane, rows: int, size: int) -> tuple[list[Row], list[int]]:
+        """The lane's next pending rows, at most `rows` and `size` bytes (one at least), and the damaged ones met."""
+        after, before = claims.bounds(lane)
+        taken: list[Row] = []
+        bad: list[int] = []
+        total = 0
+        with closing(
+            self._sql.execute(
+                "SELECT id, channel, name, sequence, epoch, stored, payload, crc FROM events"
+                " WHERE state = 0 AND id > ? AND id < ? ORDER BY id",
+                (after, before),
+            )
+        ) as found:
+            for *values, crc in found:
+                row = Row(*values)
+                if not claims.free(row.rowid):
+                    continue
+                if taken and (len(taken) >= rows or total + len(row.payload) > size):
+                    break
+                claims.take(lane, row.rowid)
+                if crc != checksum(row.channel, row.name, row.payload):
+                    bad.append(row.rowid)
+                    continue
+                taken.append(row)
+                total += len(row.payload)
+        return taken, bad
+
+    def purge(self, before: float, steps: int) -> tuple[int, float | None]:
+        """Delete rows sent at or before that time, oldest first, looking at `steps` rows.
+
+        Gives how many it looked at, and, when it met a sent row that is too young, the time that one was sent.
+        """
+        looked, young, high = 0, None, self._swept
+        for rowid, state, changed in self._sql.execute(
+            "SELECT id, state, changed FROM events WHERE id > ? ORDER BY id LIMIT ?", (self._swept, steps)
+        ).fetchall():
+            if state in {SENT, CONFIRMED} and changed > before:
+                young = changed
+                break
+            looked, high = looked + 1, rowid
+        gone = Counter(
+            epoch
+            for (epoch,) in self._sql.execute(
+                "DELETE FROM events WHERE id > ? AND id <= ? AND state IN (1, 2) RETURNING epoch", (self._swept, high)
+            )
+        )
+        if gone:
+            self._sql.execute("UPDATE epochs SET last = max(last, ?) WHERE epoch = ?", (self._last, self._life.epoch))
+            self._sql.executemany(
+                "UPDATE epochs SET gone = gone + ? WHERE epoch = ?", [(count, epoch) for epoch, count in gone.items()]
+            )
+            stored, pending, dead = self.counts
+            self.counts = Counts(stored - gone.total(), pending, dead)
+        self._swept = high
+        return looked, young
+
+    def sweep_again(self) -> None:
+        """The next purge starts at the oldest row."""
+        self._swept = 0
+
+    def oldest_pending(self) -> float | None:
+        found = self._sql.execute("SELECT stored FROM events WHERE state = 0 ORDER BY id LIMIT 1").fetchone()
+        return None if found is None else float(found[0])
+
+
+def state_number(name: State) -> int:
+    return STATES.index(name)
+
+
+def checksum(channel: str, name: str | None, payload: bytes) -> int:
+    """CRC-32 (zlib) over the topic and the payload: a flipped bit neither corrupts an event nor misroutes it."""
+    return zlib.crc32(payload, _seed(channel, name))
+
+
+@lru_cache(maxsize=4096)
+def _seed(channel: str, name: str | None) -> int:
+    return zlib.crc32(f"{channel}/{name or ''}".encode())
+
+
+def runs(numbers: Sequence[tuple[int, int]]) -> list[Loss]:
+    """(epoch, sequence) pairs, in order, as runs without holes."""
+    if not numbers:
+        return []
+    starts = [0, *(at for at, (one, two) in enumerate(pairwise(numbers), 1) if two != (one[0], one[1] + 1))]
+    ends = [*(start - 1 for start in starts[1:]), len(numbers) - 1]
+    return [Loss(numbers[a][0], numbers[a][1], numbers[b][1]) for a, b in zip(starts, ends, strict=True)]

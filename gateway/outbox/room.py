@@ -1,0 +1,89 @@
+"""Room on the disk: the quota, and a ballast to throw overboard so that a full disk can still be emptied."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from pathlib import Path
+
+from gateway.outbox.database import PAGE
+
+BALLAST = "ballast"
+_BALLAST_MOST = 4 * 2**20
+_WAL_MOST = 4 * 2**20
+_RESERVE_MOST = 2**20
+_SMALLEST = 2**20
+
+
+class Room:
+    """Shares `max_size` out: the database's pages, a reserve for declarations of loss, the WAL, the ballast."""
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection, max_size: int) -> None:
+        size = max(max_size, _SMALLEST)
+        self._folder = folder
+        self._sql = connection
+        self._ballast = folder / BALLAST
+        self._ballast_size = min(_BALLAST_MOST, size // 16)
+        self.wal_size = min(_WAL_MOST, size // 8)
+        self.quota = size - self._ballast_size - self.wal_size
+        self._reserve = min(_RESERVE_MOST, self.quota // 8)
+        self._max_size = max_size
+        connection.execute(f"PRAGMA journal_size_limit = {self.wal_size}")
+        self.limit(reserve=False)
+
+    def limit(self, *, reserve: bool) -> None:
+        """Set how far the file may grow, with the reserve or without."""
+        pages = (self.quota if reserve else self.quota - self._reserve) // PAGE
+        self._sql.execute(f"PRAGMA max_page_count = {pages}")
+
+    def used(self) -> int:
+        """Bytes of the file that hold something."""
+        return (self._pragma("page_count") - self._pragma("freelist_count")) * PAGE
+
+    def free_inside(self) -> int:
+        """Bytes of the file that hold nothing: to be used without growth."""
+        return self._pragma("freelist_count") * PAGE
+
+    def _pragma(self, name: str) -> int:
+        return int(self._sql.execute(f"PRAGMA {name}").fetchone()[0])
+
+    def by_quota(self) -> bool:
+        """Whether it is the quota, not the disk, that is used up."""
+        return self._pragma("page_count") >= self._pragma("max_page_count") or self._disk_free() > self._ballast_size
+
+    def cause(self) -> str:
+        """A sentence for a person: what is full and what to do."""
+        if self.by_quota():
+            return (
+                f"outbox quota used up (max_size {self._max_size} bytes): events wait in memory until the uplink has"
+                " sent some; check the uplink, or raise outbox.max_size"
+            )
+        return f"disk full at {self._folder}: events wait in memory; free some space there"
+
+    def restore(self) -> bool:
+        """Lay the ballast down again where there is room for twice that; true when it is there."""
+        if self._ballast.exists() and self._ballast.stat().st_size == self._ballast_size:
+            return True
+        if self._disk_free() < 2 * self._ballast_size + self.wal_size:
+            return False
+        descriptor = os.open(self._ballast, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.ftruncate(descriptor, self._ballast_size)
+            os.posix_fallocate(descriptor, 0, self._ballast_size)
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            self._ballast.unlink()
+            return False
+        finally:
+            os.close(descriptor)
+        return True
+
+    def give_up(self) -> None:
+        """Throw the ballast overboard."""
+        self._ballast.unlink(missing_ok=True)
+
+    def _disk_free(self) -> int:
+        disk = os.statvfs(self._folder)
+        return disk.f_bavail * disk.f_frsize

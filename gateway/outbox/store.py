@@ -1,0 +1,360 @@
+"""The outbox as the event loop sees it: put, claim, settle, and what waits for whom."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from gateway.config import site
+from gateway.model import Present, Work
+from gateway.outbox import database
+from gateway.outbox.lock import exclusive
+from gateway.outbox.mailbox import Mailbox
+from gateway.outbox.values import (
+    Declare,
+    Entry,
+    EpochState,
+    Lane,
+    OutboxError,
+    OutboxFailed,
+    OutboxLocked,
+    OutboxStats,
+    Row,
+    Selection,
+    State,
+)
+from gateway.outbox.writer import Committed, Opened, Plan, Writer
+
+__all__ = [
+    "Entry",
+    "EpochState",
+    "Outbox",
+    "OutboxError",
+    "OutboxFailed",
+    "OutboxLocked",
+    "OutboxStats",
+    "Row",
+    "Selection",
+    "open_outbox",
+]
+
+T = TypeVar("T")
+
+MACHINE_ID = Path("/etc/machine-id")
+_EARLY = 1.0
+"""Seconds by which an event's id may be newer than the time it was stored at."""
+
+
+@asynccontextmanager
+async def open_outbox(
+    folder: Path,
+    segment: str,
+    settings: site.Outbox,
+    *,
+    machine_id: str | None = None,
+    clock: Callable[[], float] = time.time,
+    declare: Declare | None = None,
+) -> AsyncIterator[Outbox]:
+    """The outbox in a segment's folder (`{state_dir}/{segment}`, made if need be), held by nobody else meanwhile.
+
+    `OutboxLocked` if somebody holds it, `OutboxError` if the file is not ours. When it can no longer write, the body is
+    cancelled and `OutboxFailed` comes out. `declare` makes `loss` messages, in another thread: give it a composer of
+    its own; without it a lost row is counted and kept, not declared.
+    """
+    await asyncio.to_thread(database.prepare, folder)
+    if machine_id is None:
+        machine_id = await asyncio.to_thread(_machine_id)
+    plan = Plan(folder, segment, machine_id, settings.max_size, settings.keep_sent, settings.linger, clock, declare)
+    with exclusive(folder, clock()):
+        outbox = Outbox(plan)
+        async with outbox.held():
+            yield outbox
+
+
+class Outbox:
+    """The durable queue of one segment. All methods belong to the event loop that opened it."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._folder = plan.folder
+        self._mailbox = Mailbox()
+        self._writer = Writer(plan, self._mailbox, self._tell)
+        self._progress = asyncio.Event()
+        self._claimable = asyncio.Event()
+        self._listeners: list[Callable[[Sequence[Row]], None]] = []
+        self._present: list[Present] = []
+        self._waiting: set[asyncio.Future[object]] = set()
+        self._error: OutboxFailed | None = None
+        self._open = False
+        self._aborted = False
+        self._put = 0
+        self.backlog = 0
+        """Works put and not yet committed."""
+        self.stream = ""
+        self.previous_stream: str | None = None
+        self.epoch = 0
+        self.stats = OutboxStats()
+        """As of the last commit; costs nothing to look at."""
+
+    # The life of it.
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Run the writer's thread; on the way out everything put is stored and the file closed."""
+        owner = asyncio.current_task()
+        assert owner is not None
+        executor = ThreadPoolExecutor(1, thread_name_prefix="outbox")
+        ready: asyncio.Future[None] = self._loop.create_future()
+        done = self._loop.run_in_executor(executor, self._writer.run, partial(self._on_open, ready), self._on_commit)
+        try:
+            await asyncio.wait([done, ready], return_when=asyncio.FIRST_COMPLETED)
+            if done.done():
+                await done
+            done.add_done_callback(partial(self._on_end, owner))
+            yield
+        except asyncio.CancelledError:
+            if not self._aborted:
+                raise
+        finally:
+            if self._aborted:
+                owner.uncancel()
+            self._open = False
+            self._mailbox.close()
+            await _finish(done)
+            executor.shutdown(wait=False)
+        if self._error is None and (error := done.exception()) is not None:
+            raise self._fail(error)
+        if self._error is not None:
+            raise self._error
+
+    def _tell(self, what: Callable[[], None]) -> None:
+        self._loop.call_soon_threadsafe(what)
+
+    def _on_open(self, ready: asyncio.Future[None], news: Opened) -> None:
+        self.stream, self.previous_stream, self.epoch = news.life.stream, news.life.previous, news.life.epoch
+        self._present, self.stats = news.present, news.stats
+        if news.stats.pending:
+            self._claimable.set()
+        self._open = True
+        if not ready.done():
+            ready.set_result(None)
+
+    def _on_commit(self, news: Committed) -> None:
+        self.stats = news.stats
+        self.backlog -= len(news.works)
+        for work in news.works:
+            for callback in work.stored:
+                self._loop.call_soon(callback)
+        if news.waiting:
+            self._claimable.set()
+        if news.rows:
+            for listener in self._listeners:
+                self._loop.call_soon(listener, news.rows)
+        progress, self._progress = self._progress, asyncio.Event()
+        progress.set()
+
+    def _on_end(self, owner: asyncio.Task[object], done: asyncio.Future[None]) -> None:
+        """The writer ended: if nobody asked it to, whoever holds the outbox must not go on."""
+        error = done.exception()
+        if error is None:
+            return
+        failed = self._fail(error)
+        for future in self._waiting:
+            if not future.done():
+                future.set_exception(failed)
+        self._progress.set()
+        self._claimable.set()
+        if self._open:
+            self._aborted = True
+            owner.cancel()
+
+    def _fail(self, error: BaseException) -> OutboxFailed:
+        if self._error is None:
+            self._error = OutboxFailed(
+                f"{self._folder}: the outbox stopped: {error}; end this process and start it again: what was committed"
+                " is safe, and the file must be opened afresh after a failed write"
+            )
+            self._error.__cause__ = error
+        return self._error
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+        if not self._open:
+            raise OutboxError(f"{self._folder}: this outbox is closed")
+
+    async def _ask(self, function: Callable[[], T], undo: Callable[[T], None] | None = None) -> T:
+        """Run in the writer's thread. `undo` takes back what a cancelled asker will not use."""
+        self._check()
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._waiting.add(future)  # type: ignore[arg-type]
+        future.add_done_callback(self._waiting.discard)
+
+        def command() -> None:
+            try:
+                result = function()
+            except OutboxError as error:
+                self._loop.call_soon_threadsafe(_refuse, future, error)
+            else:
+                self._loop.call_soon_threadsafe(_resolve, future, result, undo)
+
+        self._mailbox.command(command)
+        return await future
+
+    # In.
+
+    def presence(self) -> list[Present]:
+        """What was present when the outbox was opened."""
+        return self._present
+
+    def put(self, work: Work) -> None:
+        """Hand a work to the writer: stored whole within the linger, or kept in memory while there is no room."""
+        if not self._open or self._error is not None:
+            self._check()
+        self._put += 1
+        self.backlog += 1
+        self._mailbox.put(work)
+
+    def touch(self, presents: Sequence[Present]) -> None:
+        """Write back `last_seen` of these with the next commit that happens anyway, or at the end."""
+        self._mailbox.touch(presents)
+
+    async def drained(self, below: int) -> None:
+        """Until fewer than `below` works wait for their commit: the back-pressure of a slow or full disk."""
+        while self.backlog >= below:
+            self._check()
+            await self._progress.wait()
+        self._check()
+
+    async def flush(self) -> None:
+        """Until everything put so far is committed."""
+        target = self._put
+        while self._put - self.backlog < target:
+            self._check()
+            self._mailbox.hurry()
+            await self._progress.wait()
+        self._check()
+
+    # Out.
+
+    async def begin_live(self) -> None:
+        """The live lane starts now: what is pending and in nobody's hands is historical. For each (re)connect.
+
+        Until first called, live is what this run of the outbox stored.
+        """
+        await self._ask(self._writer.begin_live)
+
+    async def claim(self, lane: Lane, rows: int, size: int) -> list[Row]:
+        """Take the lane's next pending rows, oldest first: at most `rows`, at most `size` bytes of payload, or one.
+
+        They are in the caller's hands until settled, released, dead, or the process ends.
+        """
+        return await self._ask(lambda: self._writer.claim(lane, rows, size), self._give_back)
+
+    def _give_back(self, rows: list[Row]) -> None:
+        self.release([row.rowid for row in rows])
+
+    async def changed(self) -> None:
+        """Until something may have become claimable since this last returned. For one waiter."""
+        await self._claimable.wait()
+        self._check()
+        self._claimable.clear()
+
+    def settle(self, rowids: Sequence[int], state: Literal["sent", "confirmed"] = "sent") -> None:
+        """The broker has them; written within a second. A crash before that sends them again."""
+        self._check()
+        self._mailbox.settle(tuple(rowids), state)
+
+    def release(self, rowids: Iterable[int]) -> None:
+        """Not sent after all: to be claimed again."""
+        self._check()
+        self._mailbox.command(partial(self._writer.release, list(rowids)))
+
+    def dead(self, rowids: Iterable[int], reason: str) -> None:
+        """Undeliverable as they are: kept as dead letters for `reason`, and declared lost in the same commit."""
+        self._check()
+        self._mailbox.command(partial(self._writer.bury, list(rowids), reason))
+
+    # Looking.
+
+    def listen(self, callback: Callable[[Sequence[Row]], None]) -> Callable[[], None]:
+        """Call in the event loop with the rows of every commit, until the returned function is called."""
+        self._listeners.append(callback)
+        return partial(self._listeners.remove, callback)
+
+    async def rows(self, state: State | None = None, limit: int = 100, after: int = 0) -> list[Entry]:
+        """Rows after row id `after`, oldest first, in a state or in all."""
+        found: list[Entry] = []
+        step: int | None = after
+        while step is not None and len(found) < limit:
+            at, want = step, limit - len(found)
+            more, step = await self._ask(partial(self._writer.entries, state, want, at))
+            found += more
+        return found
+
+    async def dead_rows(self, limit: int = 100, after: int = 0) -> list[Entry]:
+        """Dead letters, oldest first."""
+        return await self.rows("dead", limit, after)
+
+    async def show(
+        self,
+        *,
+        id: uuid.UUID | None = None,  # noqa: A002 - CloudEvents' word
+        epoch: int | None = None,
+        sequence: int | None = None,
+    ) -> Row | None:
+        """One event by its CloudEvents id, or by epoch (the present one if not given) and sequence."""
+        if id is None:
+            if sequence is None:
+                raise ValueError("show needs an id, or a sequence")
+            return await self._ask(partial(self._writer.by_number, self.epoch if epoch is None else epoch, sequence))
+        made = (id.int >> 80) / 1000.0 - _EARLY  # RFC 9562 section 5.7: milliseconds in the top 48 bits
+        after: int | None = await self._ask(partial(self._writer.made_before, made))
+        found: Row | None = None
+        while found is None and after is not None:
+            found, after = await self._ask(partial(self._writer.by_id, id, after))
+        return found
+
+    async def resend(self, selection: Selection, *, dry_run: bool = False) -> int:
+        """Make the selected rows pending again, as they are; how many (or, with `dry_run`, how many it would be)."""
+        return await self._ask(partial(self._writer.selected if dry_run else self._writer.resend, selection))
+
+    async def epochs(self) -> list[EpochState]:
+        """Every epoch on file with its greatest sequence and what is pending of it, oldest first."""
+        return await self._ask(self._writer.epochs)
+
+
+def _machine_id() -> str:
+    """systemd's machine-id(5); a box without one is known by nothing, and never changes."""
+    return MACHINE_ID.read_text(encoding="ascii").strip() if MACHINE_ID.exists() else ""
+
+
+async def _finish(done: asyncio.Future[None]) -> None:
+    """Wait for the writer's end whatever happens: the lock must not be let go while it writes."""
+    cancelled: asyncio.CancelledError | None = None
+    while not done.done():
+        try:
+            await asyncio.wait([done])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+
+
+def _resolve(future: asyncio.Future[T], result: T, undo: Callable[[T], None] | None) -> None:
+    if not future.done():
+        future.set_result(result)
+    elif undo is not None and future.cancelled():
+        undo(result)
+
+
+def _refuse(future: asyncio.Future[T], error: OutboxError) -> None:
+    if not future.done():
+        future.set_exception(error)

@@ -1,0 +1,103 @@
+"""What goes in and out of the outbox, and how it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, Protocol
+
+import msgspec
+
+from gateway.model import Draft
+
+State = Literal["pending", "sent", "confirmed", "dead"]
+Lane = Literal["live", "historical"]
+LossReason = Literal["full", "corrupt", "dead-letter", "refused"]
+
+STATES: tuple[State, ...] = ("pending", "sent", "confirmed", "dead")
+"""The names of the numbers in the `state` column."""
+
+
+class Row(NamedTuple):
+    """A stored event on its way out. `stored` is when its COMMIT began (Unix seconds)."""
+
+    rowid: int
+    channel: str
+    name: str | None
+    sequence: int
+    epoch: int
+    stored: float
+    payload: bytes
+
+
+class Entry(NamedTuple):
+    """A stored event as a person sees it. `changed` is when it took its state; `size` is the payload's, in bytes."""
+
+    rowid: int
+    epoch: int
+    sequence: int
+    channel: str
+    name: str | None
+    stored: float
+    state: State
+    changed: float
+    reason: str | None
+    size: int
+
+
+class Selection(msgspec.Struct, frozen=True):
+    """Which rows to send again: of one state, of these ids, with this reason, in it since then; all that is given."""
+
+    state: Literal["dead", "sent"] = "dead"
+    rowids: Sequence[int] | None = None
+    reason: str | None = None
+    since: float | None = None
+
+
+class EpochState(NamedTuple):
+    """How far one epoch of a stream is: the greatest sequence given out, and how many are still pending."""
+
+    stream: str
+    epoch: int
+    last: int
+    pending: int
+
+
+class OutboxStats(msgspec.Struct, frozen=True):
+    """The outbox at a glance, as of its last commit.
+
+    `stored` counts the rows in the file, `appended` those of this run. `bytes` is what the file uses of `quota`. While
+    `full`, works wait in memory and `cause` says what to do about it.
+    """
+
+    pending: int = 0
+    sent: int = 0
+    dead: int = 0
+    stored: int = 0
+    appended: int = 0
+    commits: int = 0
+    corrupt: int = 0
+    oldest_pending: float | None = None
+    bytes: int = 0
+    quota: int = 0
+    full: bool = False
+    cause: str | None = None
+
+
+class Declare(Protocol):
+    """Makes the `loss` message for sequence numbers that are gone. Called in the writer's thread."""
+
+    def __call__(
+        self, stream: str, epoch: int, first: int, last: int, *, count: int, reason: LossReason, time: float
+    ) -> Draft: ...
+
+
+class OutboxError(Exception):
+    """The outbox cannot be used; the message says why and what to do."""
+
+
+class OutboxLocked(OutboxError):
+    """Another process, or this one, already holds it."""
+
+
+class OutboxFailed(OutboxError):
+    """It could not write, and what it holds in memory is not stored: end the process and open it again."""

@@ -1,0 +1,391 @@
+"""The writer's thread: it owns the connection, gathers works into commits, and tells the event loop."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from itertools import chain
+from pathlib import Path
+
+import msgspec
+
+from gateway.model import Present, Work
+from gateway.outbox import database, presence, queries
+from gateway.outbox.claims import Claims
+from gateway.outbox.host_clock import ClockState, clock_state
+from gateway.outbox.ledger import Ledger, state_number
+from gateway.outbox.mailbox import GROUP, Mailbox
+from gateway.outbox.room import Room
+from gateway.outbox.values import (
+    Declare,
+    Entry,
+    EpochState,
+    Lane,
+    OutboxError,
+    OutboxFailed,
+    OutboxStats,
+    Row,
+    Selection,
+    State,
+)
+
+SETTLE_LINGER = 1.0
+"""Seconds a settlement may wait for company."""
+
+RETRY = 1.0
+"""Seconds between attempts while there is no room."""
+
+PURGE_EVERY = 60.0
+_PURGE_STEP = 1000
+_SWEEP_EVERY = 3600.0
+_CLOCK_EVERY = 10.0
+_CLOSE_GRACE = 5.0
+_NEVER = float("inf")
+
+
+class Committed(msgspec.Struct, frozen=True):
+    """One commit, or news without one: works it covered, rows it added, how the outbox stands."""
+
+    works: tuple[Work, ...]
+    rows: list[Row]
+    stats: OutboxStats
+    waiting: bool
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """What the owner learns when the file is open."""
+
+    life: database.Life
+    present: list[Present]
+    stats: OutboxStats
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a writer needs to know."""
+
+    folder: Path
+    segment: str
+    machine_id: str
+    max_size: int
+    keep_sent: float
+    linger: float
+    clock: Callable[[], float]
+    declare: Declare | None
+
+
+class Writer:
+    """All methods but `__init__` run in the thread. `tell` takes what the event loop is to run."""
+
+    def __init__(self, plan: Plan, mailbox: Mailbox, tell: Callable[[Callable[[], None]], None]) -> None:
+        self._plan = plan
+        self._mailbox = mailbox
+        self._tell = tell
+        self._batch: list[Work] = []
+        self._batch_limit = GROUP
+        self._burials: list[tuple[list[int], str]] = []
+        self._works_due = self._settle_due = self._retry_at = _NEVER
+        self._purge_at = self._sweep_at = 0.0
+        self._cause: str | None = None
+        self._clock_state: ClockState = "unset"
+        self._clock_checked = -_NEVER
+        self._frames = 0
+        self._appended = self._commits = self._corrupt = 0
+
+    def run(self, opened: Callable[[Opened], None], committed: Callable[[Committed], None]) -> None:
+        """Open, serve until closed, close. What it raises has cost nothing that was committed."""
+        self._committed = committed
+        connection = database.open_file(self._plan.folder / database.FILE)
+        try:
+            self._open(connection, opened)
+            while not self._mailbox.closing:
+                self._turn()
+            self._drain()
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
+
+    def _open(self, connection: sqlite3.Connection, opened: Callable[[Opened], None]) -> None:
+        plan = self._plan
+        life = database.begin(connection, plan.segment, plan.machine_id, plan.clock())
+        database.sync_folder(plan.folder)
+        self._sql = connection
+        self._ledger = Ledger(connection, life, plan.declare)
+        self._life = life
+        self._claims = Claims(self._ledger.next_rowid)
+        self._room = Room(plan.folder, connection, plan.max_size)
+        self._room.restore()
+        news = Opened(life, presence.load(connection), self._stats())
+        self._tell(lambda: opened(news))
+
+    def _turn(self) -> None:
+        mailbox = self._mailbox
+        now = time.monotonic()
+        mailbox.wait(None if (due := self._due(now)) == _NEVER else max(0.0, due - now))
+        now = time.monotonic()
+        self._note(now)
+        while mailbox.commands:
+            mailbox.commands.popleft()()
+        if self._cause is not None and now >= self._retry_at:
+            self._relieve(now)
+        if self._due(now) <= now:
+            self._commit(now)
+
+    def _due(self, now: float) -> float:
+        """When there is something to do."""
+        self._note(now)
+        if self._cause is not None:
+            return min(self._retry_at, self._settle_due)
+        return min(self._works_due, self._settle_due, self._purge_at, now if self._burials else _NEVER)
+
+    def _note(self, now: float) -> None:
+        """Start the linger of what has begun to wait."""
+        mailbox = self._mailbox
+        if mailbox.works or self._batch:
+            self._works_due = min(self._works_due, now + self._plan.linger)
+            if len(mailbox.works) >= GROUP or mailbox.hurried:
+                self._works_due = now
+        if mailbox.settled:
+            self._settle_due = min(self._settle_due, now + (0.0 if mailbox.hurried else SETTLE_LINGER))
+        mailbox.hurried = mailbox.hurried and bool(mailbox.works or mailbox.settled)
+
+    def _commit(self, now: float, *, works: bool = True) -> None:
+        """One transaction with all that waits; without room the works wait on, and what frees room goes alone."""
+        works = works and self._cause is None
+        batch = tuple(self._gather()) if works else ()
+        try:
+            rows = self._write(batch, now)
+        except sqlite3.OperationalError as error:
+            if not is_full(error):
+                raise
+            self._no_room(now, batch)
+            return
+        if works:
+            self._batch.clear()
+            self._works_due = _NEVER
+            self._note(now)
+            self._purge_at = min(self._purge_at, now + PURGE_EVERY)
+        self._report(batch, rows)
+        self._checkpoint()
+
+    def _gather(self) -> list[Work]:
+        """Whole works, at most a group's worth of events, at least one."""
+        waiting, batch = self._mailbox.works, self._batch
+        events = sum(len(work.drafts) for work in batch)
+        while waiting and len(batch) < self._batch_limit and events < GROUP:
+            batch.append(waiting.popleft())
+            events += len(batch[-1].drafts)
+        return batch
+
+    def _write(self, batch: tuple[Work, ...], now: float) -> list[Row]:
+        ledger, wall = self._ledger, self._plan.clock()
+        state = self._clock(now, wall)
+        settled = list(self._mailbox.settled)
+        seen = self._mailbox.take_seen() if batch or self._mailbox.closing else {}
+        if self._burials:
+            self._room.limit(reserve=True)
+        try:
+            with ledger.transaction():
+                for rowids, name in settled:
+                    ledger.settle(rowids, state_number(name), wall)
+                rows = ledger.append((draft for work in batch for draft in work.drafts), wall, state)
+                presence.apply(self._sql, chain.from_iterable(work.presence for work in batch))
+                presence.touch(self._sql, seen)
+                for buried, reason in self._burials:
+                    rows += ledger.bury(buried, reason, wall, state)
+                self._purge(now, wall)
+        finally:
+            if self._burials:
+                self._room.limit(reserve=False)
+        self._forget(settled)
+        self._frames += 4 + sum(2 + len(row.payload) // 900 for row in rows) + sum(len(ids) for ids, _ in settled) // 3
+        return rows
+
+    def _forget(self, settled: list[tuple[Sequence[int], State]]) -> None:
+        """What is committed is no longer waiting, nor in anybody's hands."""
+        for _ in settled:
+            self._claims.forget(self._mailbox.settled.popleft()[0])
+        self._settle_due = _NEVER
+        for rowids, _ in self._burials:
+            self._claims.forget(rowids)
+        self._burials.clear()
+
+    def _purge(self, now: float, wall: float) -> None:
+        """A step of retention, when it is due."""
+        if now < self._purge_at:
+            return
+        if now >= self._sweep_at:
+            self._ledger.sweep_again()
+            self._sweep_at = now + _SWEEP_EVERY
+        looked, young = self._ledger.purge(wall - self._plan.keep_sent, _PURGE_STEP)
+        self._frames += looked // 3
+        if looked == _PURGE_STEP:
+            self._purge_at = now
+        elif young is None:
+            self._purge_at = now + PURGE_EVERY if self._mailbox.works or self._ledger.counts.stored else _NEVER
+        else:
+            self._purge_at = now + min(PURGE_EVERY, max(0.1, young + self._plan.keep_sent - wall))
+
+    def _no_room(self, now: float, batch: tuple[Work, ...]) -> None:
+        """Keep the works, in order, and try again with half of them."""
+        self._cause = self._room.cause()
+        self._retry_at = now + RETRY
+        self._settle_due = _NEVER if not self._mailbox.settled else now + RETRY
+        if batch:
+            self._batch_limit = max(1, len(batch) // 2)
+        while len(self._batch) > self._batch_limit:
+            self._mailbox.works.appendleft(self._batch.pop())
+        self._report((), [])
+
+    def _relieve(self, now: float) -> None:
+        """Make room: settle, delete what was sent, empty the WAL; then, if it may have helped, let the works in."""
+        self._retry_at = now + RETRY
+        by_quota = self._room.by_quota()
+        if not by_quota:
+            self._room.give_up()
+        try:
+            self._write((), now)
+            self._ledger.sweep_again()
+            looked = _PURGE_STEP
+            while looked == _PURGE_STEP:
+                with self._ledger.transaction():
+                    looked, _ = self._ledger.purge(_NEVER, _PURGE_STEP)
+            self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.OperationalError as error:
+            if not is_full(error):
+                raise
+            return
+        self._frames = 0
+        needed = 2 * sum(len(draft.body) + 512 for work in self._batch for draft in work.drafts)
+        if by_quota or self._room.restore() or self._room.free_inside() > needed:
+            self._admit(now)
+
+    def _admit(self, now: float) -> None:
+        """Try the works again; room is there when one commit succeeds."""
+        self._cause = None
+        self._commit(now)
+        if self._cause is None:
+            self._batch_limit = GROUP
+            self._retry_at = _NEVER
+
+    def _checkpoint(self) -> None:
+        if self._frames * database.PAGE < self._room.wal_size:
+            return
+        try:
+            self._sql.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except sqlite3.OperationalError as error:
+            # Everything is in the WAL and safe; the next commit will find the disk full and say so.
+            if not is_full(error):
+                raise
+        self._frames = 0
+
+    def _drain(self) -> None:
+        """All that was put is stored before the end; without room it tries for a while, then says what is lost."""
+        deadline = time.monotonic() + _CLOSE_GRACE
+        mailbox = self._mailbox
+        self._note(time.monotonic())
+        self._commit(time.monotonic())
+        while mailbox.works or self._batch:
+            now = time.monotonic()
+            if self._cause is None:
+                self._commit(now)
+            elif now >= deadline:
+                left = len(mailbox.works) + len(self._batch)
+                raise OutboxFailed(f"{left} works could not be stored before the end: {self._cause}")
+            else:
+                mailbox.wait(0.1)
+                if now >= self._retry_at:
+                    self._relieve(now)
+        while mailbox.commands:
+            mailbox.commands.popleft()()
+
+    def _clock(self, now: float, wall: float) -> ClockState:
+        if now - self._clock_checked >= _CLOCK_EVERY:
+            self._clock_checked = now
+            self._clock_state = clock_state(wall)
+        return self._clock_state
+
+    def _stats(self) -> OutboxStats:
+        stored, pending, dead = self._ledger.counts
+        return OutboxStats(
+            pending=pending,
+            sent=stored - pending - dead,
+            dead=dead,
+            stored=stored,
+            appended=self._appended,
+            commits=self._commits,
+            corrupt=self._corrupt,
+            oldest_pending=self._ledger.oldest_pending(),
+            bytes=self._room.used(),
+            quota=self._room.quota,
+            full=self._cause is not None,
+            cause=self._cause,
+        )
+
+    def _report(self, works: tuple[Work, ...], rows: list[Row], *, waiting: bool = False) -> None:
+        self._appended += len(rows)
+        self._commits += 1
+        news = Committed(works, rows, self._stats(), bool(rows) or waiting)
+        self._tell(lambda: self._committed(news))
+
+    # Commands: each runs between two commits.
+
+    def begin_live(self) -> None:
+        """The live lane starts with the next event stored."""
+        self._claims.begin_live(self._ledger.next_rowid)
+        self._report((), [], waiting=True)
+
+    def claim(self, lane: Lane, rows: int, size: int) -> list[Row]:
+        """Rows of a lane; damaged ones are buried with the next commit, at once."""
+        taken, bad = self._ledger.claim(self._claims, lane, rows, size)
+        if bad:
+            self._corrupt += len(bad)
+            self._burials.append((bad, "corrupt"))
+        return taken
+
+    def release(self, rowids: list[int]) -> None:
+        self._claims.give_back(rowids)
+        self._report((), [], waiting=True)
+
+    def bury(self, rowids: list[int], reason: str) -> None:
+        self._burials.append((rowids, reason))
+
+    def resend(self, selection: Selection) -> int:
+        """Rows of the selection pending again, committed when this returns."""
+        self._commit(time.monotonic(), works=False)
+        rowids = queries.selected(self._sql, selection)
+        try:
+            with self._ledger.transaction():
+                self._ledger.revive(rowids, self._plan.clock())
+        except sqlite3.OperationalError as error:
+            if is_full(error):
+                raise OutboxError(f"nothing was resent: {self._room.cause()}") from None
+            raise
+        for rowid in rowids:
+            self._claims.reopen(rowid)
+        self._report((), [], waiting=True)
+        return len(rowids)
+
+    def selected(self, selection: Selection) -> int:
+        return len(queries.selected(self._sql, selection))
+
+    def entries(self, state: State | None, limit: int, after: int) -> tuple[list[Entry], int | None]:
+        return queries.entries(self._sql, state, limit, after)
+
+    def by_number(self, epoch: int, sequence: int) -> Row | None:
+        return queries.by_number(self._sql, epoch, sequence)
+
+    def by_id(self, id_: uuid.UUID, after: int) -> tuple[Row | None, int | None]:
+        return queries.by_id(self._sql, id_, after)
+
+    def made_before(self, moment: float) -> int:
+        return queries.made_before(self._sql, moment)
+
+    def epochs(self) -> list[EpochState]:
+        return queries.epochs(self._sql, self._life.epoch, self._ledger.last)
+
+
+def is_full(error: sqlite3.OperationalError) -> bool:
+    """SQLITE_FULL: the quota or the disk. Everything else ends the process: never write on after a failed write."""
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL
