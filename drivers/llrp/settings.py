@@ -109,7 +109,7 @@ class Report(Strict):
     tags: Annotated[int, Field(ge=0, le=65535)] = 1
     """After so many tag entries; 1: every read at once; 0: by `interval` alone."""
     interval: Positive | None = None
-    """At least this often. A 1.0.1 reader begins again with its first antenna then: not below 0.1 s an antenna."""
+    """At least this often: the reports are fetched (GET_REPORT), inventory is not interrupted."""
 
     @model_validator(mode="after")
     def _some(self) -> Self:
@@ -123,8 +123,8 @@ class PortSettings(Strict):
 
     power_dbm: float | None = None
     """Transmit power; the reader's nearest level not above it is used. Default: the reader's highest."""
-    sensitivity_dbm: float | None = None
-    """Tags weaker than this are not heard; the reader's nearest level not below it is used. Default: its best."""
+    deafness_db: Annotated[float, Field(ge=0)] | None = None
+    """Make the receiver so many dB less sensitive than its best (LLRP gives no absolute level); nearest not above."""
     channel: Annotated[int, Field(ge=1, le=65535)] | None = None
     """Channel of this antenna where the region has fixed channels; default the device's."""
 
