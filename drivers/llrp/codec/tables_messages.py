@@ -1,7 +1,7 @@
 """Messages of LLRP 1.0.1, and the version negotiation of LLRP 1.1. How to read a line: `definitions.py`."""
 
 MESSAGES = """
-# 16.1 of LLRP 1.0.1: capabilities and configuration
+# Capabilities and configuration (section 16.1 of LLRP 1.0.1, as all that follow)
 1 GET_READER_CAPABILITIES  RequestedData:u8  > Custom*
 11 GET_READER_CAPABILITIES_RESPONSE  > LLRPStatus GeneralDeviceCapabilities? LLRPCapabilities?
     RegulatoryCapabilities? C1G2LLRPCapabilities? Custom*
@@ -14,7 +14,7 @@ MESSAGES = """
     EventsAndReports? Custom*
 13 SET_READER_CONFIG_RESPONSE  > LLRPStatus
 
-# reader operation
+# Reader operation
 20 ADD_ROSPEC  > ROSpec
 30 ADD_ROSPEC_RESPONSE  > LLRPStatus
 21 DELETE_ROSPEC  ROSpecID:u32
@@ -30,7 +30,7 @@ MESSAGES = """
 26 GET_ROSPECS
 36 GET_ROSPECS_RESPONSE  > LLRPStatus ROSpec*
 
-# access operation
+# Access operation
 40 ADD_ACCESSSPEC  > AccessSpec
 50 ADD_ACCESSSPEC_RESPONSE  > LLRPStatus
 41 DELETE_ACCESSSPEC  AccessSpecID:u32
@@ -41,8 +41,10 @@ MESSAGES = """
 53 DISABLE_ACCESSSPEC_RESPONSE  > LLRPStatus
 44 GET_ACCESSSPECS
 54 GET_ACCESSSPECS_RESPONSE  > LLRPStatus AccessSpec*
+45 CLIENT_REQUEST_OP  > TagReportData
+55 CLIENT_REQUEST_OP_RESPONSE  > ClientRequestResponse
 
-# reports and events
+# Reports and events
 60 GET_REPORT
 61 RO_ACCESS_REPORT  > TagReportData* RFSurveyReportData* Custom*
 62 KEEPALIVE
@@ -50,7 +52,7 @@ MESSAGES = """
 63 READER_EVENT_NOTIFICATION  > ReaderEventNotificationData
 64 ENABLE_EVENTS_AND_REPORTS
 
-# the connection, errors, vendors
+# The connection, errors, vendors
 100 ERROR_MESSAGE  > LLRPStatus
 14 CLOSE_CONNECTION
 4 CLOSE_CONNECTION_RESPONSE  > LLRPStatus

@@ -43,8 +43,11 @@ PARAMETERS = """
 207 AccessSpec  AccessSpecID:u32 AntennaID:u16 ProtocolID:u8 CurrentState:u1 _:7 ROSpecID:u32
     > AccessSpecStopTrigger AccessCommand AccessReportSpec? Custom*
 208 AccessSpecStopTrigger  AccessSpecStopTrigger:u8 OperationCountValue:u16
-209 AccessCommand  > C1G2TagSpec C1G2Read/C1G2Write/C1G2Kill/C1G2Lock/C1G2BlockErase/C1G2BlockWrite/Custom+
-    Custom*
+209 AccessCommand
+    > C1G2TagSpec C1G2Read/C1G2Write/C1G2Kill/C1G2Lock/C1G2BlockErase/C1G2BlockWrite/ClientRequestOpSpec/Custom+
+210 ClientRequestOpSpec  OpSpecID:u16
+211 ClientRequestResponse  AccessSpecID:u32
+    > EPCData C1G2Read/C1G2Write/C1G2Kill/C1G2Lock/C1G2BlockErase/C1G2BlockWrite/Custom*
 
 # 16.2.6 Reader device configuration
 217 LLRPConfigurationStateValue  LLRPConfigurationStateValue:u32
@@ -68,8 +71,9 @@ PARAMETERS = """
     ChannelIndex? FirstSeenTimestampUTC? FirstSeenTimestampUptime? LastSeenTimestampUTC?
     LastSeenTimestampUptime? TagSeenCount? C1G2_PC/C1G2_CRC* AccessSpecID?
     C1G2ReadOpSpecResult/C1G2WriteOpSpecResult/C1G2KillOpSpecResult/C1G2LockOpSpecResult/
-    C1G2BlockEraseOpSpecResult/C1G2BlockWriteOpSpecResult/Custom*
+    C1G2BlockEraseOpSpecResult/C1G2BlockWriteOpSpecResult/ClientRequestOpSpecResult/Custom*
     Custom*
+15 ClientRequestOpSpecResult  OpSpecID:u16
 241 EPCData  EPC:u1v
 13 EPC_96  EPC:u96
 9 ROSpecID  ROSpecID:u32
@@ -155,4 +159,8 @@ PARAMETERS = """
 352 C1G2LockOpSpecResult  Result:u8 OpSpecID:u16
 353 C1G2BlockEraseOpSpecResult  Result:u8 OpSpecID:u16
 354 C1G2BlockWriteOpSpecResult  Result:u8 OpSpecID:u16 NumWordsWritten:u16
+
+# LLRP 1.1, 17.3.1.5: TV parameters a reader of that version may report; their length must be known
+19 C1G2_XPCW1  XPC_W1:u16
+20 C1G2_XPCW2  XPC_W2:u16
 """
