@@ -12,7 +12,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
-from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 Antenna = int | str
 """A port of a device: an RFID antenna's number, a BLE adapter's name."""
@@ -133,7 +134,9 @@ class DriverFactory(Protocol):
 class Settings(BaseModel):
     """Base of every driver's settings, per device and per port: unknown keys are errors, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -168,13 +171,22 @@ def parse_size(value: object) -> object:
 def parse_secret(value: object) -> object:
     """`${file:PATH}`, `${env:NAME}`, `${credential:NAME}`: a reference, never the secret itself."""
     if isinstance(value, str) and not _SECRET.fullmatch(value):
-        raise ValueError("secrets never stand in this file: write ${file:PATH}, ${env:NAME} or ${credential:NAME}")
+        text = "secrets never stand in this file: write ${file:PATH}, ${env:NAME} or ${credential:NAME}"
+        raise PydanticCustomError("secret-inline", "{text}", {"text": text})
+    return value
+
+
+def _written(value: object, info: ValidationInfo) -> object:
+    """In a file (validation context `file`) a bare number has no unit; in code it is seconds or bytes."""
+    if info.context and info.context.get("file") and isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f"{value} has no unit: write a duration such as 500ms, 5s, 10m, or a size such as 64MiB, 2GiB")
     return value
 
 
 Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
+    BeforeValidator(_written),
     WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h|d)$", "examples": ["500ms", "5s", "10m"]}),
 ]
 """Seconds; written `500ms`, `5s`, `10m`, `72h`."""
@@ -182,6 +194,7 @@ Duration = Annotated[
 Size = Annotated[
     int,
     BeforeValidator(parse_size),
+    BeforeValidator(_written),
     WithJsonSchema({"type": "string", "pattern": r"^\d+(B|KiB|MiB|GiB)$", "examples": ["64MiB", "2GiB"]}),
 ]
 """Bytes; written `64MiB`, `2GiB`."""

@@ -12,11 +12,16 @@ from drivers.contract import DriverFactory, Settings
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """`module:Class` of a driver, of its settings and of its settings per port."""
+    """`module:Class` of a driver, of its settings and of its settings per port.
+
+    A device that `reads` identifiers needs a read point; its antennas may be `numbered`, from 1, or have names.
+    """
 
     driver: str
     settings: str
     ports: str
+    reads: bool = True
+    numbered: bool = False
 
     def settings_type(self) -> type[Settings]:
         return cast("type[Settings]", _load(self.settings))
@@ -30,7 +35,10 @@ class Entry(msgspec.Struct, frozen=True):
 
 _OWN = {
     "llrp": Entry(
-        "drivers.llrp.driver:LlrpDriver", "drivers.llrp.settings:Settings", "drivers.llrp.settings:PortSettings"
+        "drivers.llrp.driver:LlrpDriver",
+        "drivers.llrp.settings:Settings",
+        "drivers.llrp.settings:PortSettings",
+        numbered=True,
     ),
 }
 

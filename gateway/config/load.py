@@ -1,0 +1,84 @@
+"""A configuration file → a site, or every mistake in it at once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from pathlib import Path
+from typing import NamedTuple
+
+from gateway.config import models, site
+from gateway.config.build import build
+from gateway.config.devices import check_devices, validate
+from gateway.config.document import MAX_BYTES, Node, find, parse, plain
+from gateway.config.findings import Findings
+from gateway.config.problem import Code, ConfigError, Problem
+from gateway.config.references import Feed, check_references, feeds
+from gateway.config.security import check_files, check_links
+
+__all__ = ["ConfigError", "Loaded", "Problem", "load"]
+
+
+class Loaded(NamedTuple):
+    """A site, and what is odd about it but no mistake."""
+
+    site: site.Site
+    warnings: list[Problem]
+
+
+def load(path: Path, *, segments: Collection[str] | None = None) -> Loaded:
+    """Reads and checks a whole file. ConfigError holds every mistake; nothing else is raised.
+
+    `segments`: the ones this process runs; certificates of the others are not looked at. Default: all.
+    """
+    data = _read(path)
+    root, flaws = parse(data)
+    findings = Findings(str(path), root)
+    for flaw in flaws:
+        findings.flaw(flaw)
+    resolved = path.resolve()
+    found = _check(root, resolved, segments, findings, hashlib.sha256(data).hexdigest()) if root is not None else None
+    if findings.errors or found is None:
+        raise ConfigError(findings.errors, findings.warnings)
+    return Loaded(found, findings.warnings)
+
+
+def _check(
+    root: Node, path: Path, segments: Collection[str] | None, findings: Findings, digest: str
+) -> site.Site | None:
+    checked = validate(models.Site, root, (), findings)
+    devices = check_devices(root, findings)
+    check_references(root, findings)
+    check_links(root, findings)
+    check_files(root, path.parent, segments, findings)
+    if checked is None or findings.errors:
+        return None
+    node = root.get("devices")
+    ports = {feed: _port_keys(root, feed) for feed in feeds(node.items if node is not None else {})}
+    return build(checked, devices, ports, path, digest)
+
+
+def _port_keys(root: Node, feed: Feed) -> models.PortKeys:
+    """The shared keys of an antenna that was found right."""
+    names = models.PortKeys.model_fields
+    place = feed.loc[:-1] if feed.loc[-1] == "read_point" else feed.loc
+    node, _, _ = find(root, place)
+    if node.kind == "scalar":
+        return models.PortKeys(read_point=feed.read_point)
+    return models.PortKeys.model_validate({key: plain(item) for key, item in node.items.items() if key in names})
+
+
+def _read(path: Path) -> bytes:
+    """At most one byte more than a file may have."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise _refused(path, "file-missing", "there is no such file") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise _refused(path, "file-unreadable", f"cannot be read: {reason}") from error
+
+
+def _refused(path: Path, code: Code, text: str) -> ConfigError:
+    return ConfigError([Problem(str(path), 1, 1, code, "", text)])

@@ -1,0 +1,252 @@
+"""The keys of a site file. Each class is one mapping of the YAML; the docstring below a key is its help text."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from drivers.contract import Duration, Settings, Size
+from gateway.config.values import (
+    Address,
+    BizStep,
+    BrokerUrl,
+    Disposition,
+    Interface,
+    Name,
+    Pattern,
+    Presence,
+    Timezone,
+    Uri,
+    either_way,
+)
+
+
+def _positive(value: float) -> float:
+    if value <= 0:
+        raise ValueError("must be longer than zero")
+    return value
+
+
+Positive = Annotated[Duration, AfterValidator(_positive)]
+Patterns = Annotated[tuple[Pattern, ...], Field(strict=False)]
+Decibel = Annotated[float, Field(ge=-40, le=40)]
+Dbm = Annotated[float, Field(ge=-120, le=30)]
+
+
+class Gateway(Settings):
+    """The box itself."""
+
+    id: Name
+    """The gateway's name, unique among all sites whose certificates one CA signs; `{id}.{segment}` is an identity."""
+    site: Name
+    """The site's name: a level of every topic."""
+    timezone: Timezone = "UTC"
+    """IANA name of the local time; gives `eventTimeZoneOffset`."""
+    identifiers: Literal["epc_urn", "digital_link"] = "epc_urn"
+    """What stands in `epcList`: the EPC as a URN, or GS1 Digital Link."""
+    state_dir: str = "/var/lib/readpoint"
+    """A folder in here for each segment: outbox, lock, quarantine."""
+    run_dir: str = "/run/readpoint"
+    """The local control socket of each segment stands here."""
+
+
+class Tls(Settings):
+    """PEM files, relative to this file."""
+
+    ca: str | None = None
+    """The CA that signs the broker's certificate; default the system's CAs."""
+    cert: str | None = None
+    """This segment's certificate; its CN is `{gateway}.{segment}`."""
+    key: str | None = None
+    """The certificate's key: readable by the gateway's user alone."""
+
+
+class Uplink(Settings):
+    """Where a segment's events go."""
+
+    url: BrokerUrl = Field(examples=["mqtts://broker.example:8883"])
+    """The broker: `mqtts://HOST:8883`; `mqtt://` only on this machine, or with `insecure_ok: true`."""
+    tls: Tls = Tls()
+    """Who the broker is, and who we are."""
+    insecure_ok: bool = False
+    """Send in plain text to another machine: whoever listens reads along, and may forge events."""
+    bind: Address | None = None
+    """Source address of this uplink; default the system's choice."""
+    protocol: Literal["5", "3.1.1"] = "5"
+    """MQTT version. With 3.1.1 a broker's answer proves only that it answered."""
+    window: int = Field(20, ge=1, le=1000)
+    """Publishes that may wait for their acknowledgement at a time."""
+    batch: bool = True
+    """Send waiting events together as one CloudEvents batch, up to 100 kB."""
+    keepalive: Positive = 20.0
+    """MQTT keep-alive: a broker that is silent for 1.5 times as long is gone."""
+    connect_timeout: Positive = 10.0
+    """How long a connection may take to be made."""
+    ack_timeout: Positive = 30.0
+    """How long an acknowledgement may take before the connection is given up."""
+    backoff_min: Positive = 0.5
+    """The first pause after a lost connection."""
+    backoff_max: Positive = 30.0
+    """The longest pause between attempts to connect."""
+    takeover_backoff: Positive = 60.0
+    """The pause when another box uses this identity."""
+    refused_backoff: Positive = 5.0
+    """The first pause before an event the broker refused is sent again."""
+    state_interval: Positive = 30.0
+    """How often `state` says that the segment is online."""
+    grace: Positive = 5.0
+    """How long a shutdown waits for what is still to be sent."""
+
+
+class Outbox(Settings):
+    """The durable queue of a segment."""
+
+    max_size: Annotated[Size, Field(ge=2**20)] = 2 * 2**30
+    """The most it may take on disk; when it is full the oldest events are lost, and declared so."""
+    keep_sent: Duration = 72 * 3600.0
+    """How long events stay after they were sent, so that the centre can ask for them again."""
+    linger: Duration = 0.02
+    """How long the first waiting event waits for company before both are stored in one go."""
+
+
+class Segment(Settings):
+    """A security zone: devices that share one uplink, one identity, one outbox."""
+
+    uplink: Uplink
+    """Where its events go."""
+    outbox: Outbox = Outbox()
+    """How they wait until they are there."""
+    device_interface: Interface | None = None
+    """Network interface to which the sockets of this segment's devices are bound; default any."""
+    plain_devices: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Drivers whose devices may talk without TLS beyond this machine, as in `[llrp]`."""
+    accept: Patterns = ()
+    """GS1 schemes or URI patterns of the identifiers that count here; default all."""
+    raw: Literal["report", "drop"] = "report"
+    """What happens to identifiers that nobody can decode."""
+
+
+class Locations(Settings):
+    """A business location by direction of passage."""
+
+    into: Uri | None = Field(None, alias="in")
+    """After a passage inwards."""
+    out: Uri | None = None
+    """After a passage outwards."""
+
+
+class BizSteps(Settings):
+    """A business step by direction of passage."""
+
+    into: BizStep | None = Field(None, alias="in")
+    """Of a passage inwards."""
+    out: BizStep | None = None
+    """Of a passage outwards."""
+
+
+class Dispositions(Settings):
+    """A disposition by direction of passage."""
+
+    into: Disposition | None = Field(None, alias="in")
+    """After a passage inwards."""
+    out: Disposition | None = None
+    """After a passage outwards."""
+
+
+LocationEitherWay = Annotated[Locations, BeforeValidator(either_way, json_schema_input_type=Uri | Locations)]
+BizStepEitherWay = Annotated[BizSteps, BeforeValidator(either_way, json_schema_input_type=BizStep | BizSteps)]
+DispositionEitherWay = Annotated[
+    Dispositions, BeforeValidator(either_way, json_schema_input_type=Disposition | Dispositions)
+]
+
+
+class Gate(Settings):
+    """Reads count only while a signal is on: a photo-eye, a door contact."""
+
+    device: str
+    """The device that gives the signal."""
+    signal: str = Field(min_length=1)
+    """The signal's name."""
+    hold: Duration = 0.0
+    """How long reads still count after the signal went off."""
+
+
+class ReadPoint(Settings):
+    """A place where reads are taken."""
+
+    uri: Uri
+    """The place as events name it: a GS1 SGLN, or another URI."""
+    kind: Literal["zone", "portal", "checkpoint"]
+    """`zone`: objects stay here. `portal`: they pass, in or out. `checkpoint`: each is seen once."""
+    location: LocationEitherWay = Locations()
+    """`bizLocation` of its events; at a portal also by direction: `{in: …, out: …}`."""
+    biz_step: BizStepEitherWay = BizSteps()
+    """`bizStep`: a word of GS1's CBV 2.0 or a URI; at a portal also by direction."""
+    disposition: DispositionEitherWay = Dispositions()
+    """`disposition`: a word of GS1's CBV 2.0 or a URI; at a portal also by direction."""
+    gate: Gate | None = None
+    """Reads count only while this signal is on."""
+    presence_timeout: Presence = None
+    """Unseen for this long, an object has departed; `auto` goes by how often its tag is read."""
+    dwell: Duration = 1.0
+    """How long a neighbour must hear a tag better before the object has moved there."""
+    hysteresis_db: float = Field(4.0, ge=0, le=40)
+    """How much better that is, in dB."""
+    min_reads: int = Field(1, ge=1, le=1000)
+    """Reads before an object counts as here."""
+    rssi_floor_dbm: Dbm | None = None
+    """Reads weaker than this do not count."""
+    freeze_max: Positive = 86400.0
+    """How long presence is kept while the antennas that heard the object do not observe."""
+    dedup: Duration = 5.0
+    """At a checkpoint: an instance (EPC, SSCC, serial number) is new again when unseen for this long."""
+    dedup_class: Duration = 0.0
+    """At a checkpoint: the same for a class (GTIN, lot) or another code, for fixed scanners that repeat."""
+    accept: Patterns = ()
+    """GS1 schemes or URI patterns of the identifiers that count here; default all."""
+    ignore: Patterns = ()
+    """GS1 schemes or URI patterns of the identifiers that do not count here."""
+
+
+class PortKeys(Settings):
+    """Where an antenna stands."""
+
+    read_point: str
+    """The read point it feeds."""
+    side: Literal["inside", "outside"] | None = None
+    """At a portal: on which side it stands."""
+    rssi_offset_db: Decibel = 0.0
+    """Added to every level this antenna reports, to make unequal antennas equal."""
+    rssi_floor_dbm: Dbm | None = None
+    """Reads of this antenna weaker than this do not count."""
+
+
+class DeviceKeys(Settings):
+    """One thing on the floor: what every driver's devices have."""
+
+    driver: str
+    """Which driver talks to it."""
+    segment: str
+    """The security zone it belongs to."""
+    read_point: str | None = None
+    """The read point that all of it feeds; or give `antennas`."""
+    side: Literal["inside", "outside"] | None = None
+    """At a portal: on which side it stands."""
+    antennas: dict[int | str, Any] | None = None
+    """Which read point each antenna feeds: a name, or a mapping."""
+
+
+class Site(Settings):
+    """A site: one gateway, its security zones, the places where it reads, the devices that do."""
+
+    version: Literal[1]
+    """Version of this format."""
+    gateway: Gateway
+    """The box itself."""
+    segments: Annotated[dict[Name, Segment], Field(min_length=1)]
+    """Security zones by name: devices that share one uplink, one identity, one outbox."""
+    read_points: dict[Name, ReadPoint] = Field({})
+    """Places where reads are taken, by name."""
+    devices: dict[Name, Any] = Field({})
+    """What stands on the floor, by name."""

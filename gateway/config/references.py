@@ -1,0 +1,203 @@
+"""What must fit together: names that point at something, sides of portals, one segment for a read point.
+
+It looks at the tree, not at the checked values: a mistake elsewhere in the file hides none of these.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from drivers import registry
+from gateway.config.document import Key, Node
+from gateway.config.findings import Findings
+from gateway.config.nearest import did_you_mean, listed
+
+Loc = tuple[Key, ...]
+
+
+class Feed(NamedTuple):
+    """An antenna, or a whole device, at its read point; `loc` is where the read point's name stands."""
+
+    device: Key
+    antenna: Key | None
+    read_point: str
+    side: str | None
+    loc: Loc
+
+
+class _Names(NamedTuple):
+    segments: list[Key]
+    read_points: dict[Key, Node]
+    devices: dict[Key, Node]
+
+
+def check_references(root: Node, findings: Findings) -> None:
+    """Adds every mistake and every oddity between the parts of the site."""
+    names = _Names(list(_items(root, "segments")), _items(root, "read_points"), _items(root, "devices"))
+    found = list(feeds(names.devices))
+    for device, node in names.devices.items():
+        _segment(device, node, names, findings)
+        _placed(device, node, names, findings)
+    for feed in found:
+        _feed(feed, names, findings)
+    for name, node in names.read_points.items():
+        _gate(name, node, names, findings)
+        _by_direction(name, node, findings)
+        _no_effect(name, node, findings)
+        _sides(name, node, [feed for feed in found if feed.read_point == name], findings)
+    _one_segment(found, names, findings)
+    _same(names, findings)
+    _unused(found, names, findings)
+
+
+def feeds(devices: dict[Key, Node]) -> Iterator[Feed]:
+    """Where the devices' antennas stand, as far as the file says so."""
+    for device, node in devices.items():
+        point = node.text("read_point")
+        if point is not None:
+            yield Feed(device, None, point, node.text("side"), ("devices", device, "read_point"))
+        for antenna, item in _items(node, "antennas").items():
+            loc: Loc = ("devices", device, "antennas", antenna)
+            point = item.text("read_point")
+            if isinstance(item.value, str):
+                yield Feed(device, antenna, item.value, None, loc)
+            elif point is not None:
+                yield Feed(device, antenna, point, item.text("side"), (*loc, "read_point"))
+
+
+def _items(node: Node, key: str) -> dict[Key, Node]:
+    inner = node.get(key)
+    return inner.items if inner is not None and inner.kind == "mapping" else {}
+
+
+def _segment(device: Key, node: Node, names: _Names, findings: Findings) -> None:
+    segment = node.text("segment")
+    if segment is not None and segment not in names.segments:
+        hint = did_you_mean(segment, names.segments)
+        text = f"there is no segment '{segment}'; the segments are {listed(names.segments)}{hint}"
+        findings.error("unknown-segment", ("devices", device, "segment"), text)
+
+
+def _placed(device: Key, node: Node, names: _Names, findings: Findings) -> None:
+    loc: Loc = ("devices", device)
+    if node.get("read_point") and node.get("antennas"):
+        text = "either read_point for the whole device, or antennas: remove one"
+        findings.error("both-given", (*loc, "read_point"), text, at_key=True)
+    driver = node.text("driver")
+    gates = any(gate.text("device") == device for point in names.read_points.values() if (gate := point.get("gate")))
+    if node.get("read_point") or node.get("antennas") or gates or driver not in registry.names():
+        return
+    if registry.entry(driver).reads:
+        text = "where does it read? write read_point: NAME, or antennas: with a read point for each"
+        findings.error("no-read-point", loc, text, at_key=True)
+
+
+def _feed(feed: Feed, names: _Names, findings: Findings) -> None:
+    point = names.read_points.get(feed.read_point)
+    if point is None:
+        hint = did_you_mean(feed.read_point, names.read_points)
+        text = f"there is no read point '{feed.read_point}'; the read points are {listed(names.read_points)}{hint}"
+        findings.error("unknown-read-point", feed.loc, text)
+        return
+    kind = point.text("kind")
+    if kind == "portal" and feed.side is None:
+        at = f"{{read_point: {feed.read_point}, side: inside}}" if feed.antenna is not None else "side: inside"
+        text = f"'{feed.read_point}' is a portal: say on which side this antenna stands, as in {at}"
+        findings.error("side-missing", feed.loc, text)
+    elif kind in {"zone", "checkpoint"} and feed.side is not None:
+        text = f"'{feed.read_point}' is a {kind}: a side means nothing there"
+        findings.warn("no-effect", (*feed.loc[:-1], "side"), text, at_key=True)
+
+
+def _gate(name: Key, node: Node, names: _Names, findings: Findings) -> None:
+    gate = node.get("gate")
+    device = gate.text("device") if gate is not None else None
+    if device is not None and device not in names.devices:
+        hint = did_you_mean(device, names.devices)
+        text = f"there is no device '{device}'; the devices are {listed(names.devices)}{hint}"
+        findings.error("unknown-device", ("read_points", name, "gate", "device"), text)
+
+
+def _by_direction(name: Key, node: Node, findings: Findings) -> None:
+    kind = node.text("kind")
+    for key in ("location", "biz_step", "disposition"):
+        value = node.get(key)
+        if kind in {"zone", "checkpoint"} and value is not None and value.kind == "mapping":
+            text = f"by direction only at a portal: at a {kind} write one text"
+            findings.error("wrong-type", ("read_points", name, key), text, at_key=True)
+
+
+_ONLY_AT = {
+    "dedup": {"checkpoint"},
+    "dedup_class": {"checkpoint"},
+    "dwell": {"zone"},
+    "hysteresis_db": {"zone"},
+}
+
+
+def _no_effect(name: Key, node: Node, findings: Findings) -> None:
+    kind = node.text("kind")
+    for key, kinds in _ONLY_AT.items():
+        if node.get(key) is not None and kind in {"zone", "portal", "checkpoint"} - kinds:
+            text = f"has an effect only at a {' or '.join(sorted(kinds))}; this is a {kind}"
+            findings.warn("no-effect", ("read_points", name, key), text, at_key=True)
+
+
+def _sides(name: Key, node: Node, found: list[Feed], findings: Findings) -> None:
+    sides = {feed.side for feed in found if feed.side is not None}
+    if node.text("kind") == "portal" and len(sides) == 1 and all(feed.side for feed in found):
+        text = f"all its antennas stand {sides.pop()}: the direction of a passage cannot be told"
+        findings.warn("one-sided-portal", ("read_points", name), text, at_key=True)
+
+
+def _one_segment(found: list[Feed], names: _Names, findings: Findings) -> None:
+    """Security zones share nothing: a read point has the devices of one."""
+    uses: dict[Key, list[tuple[Key, Loc, str]]] = defaultdict(list)
+    for feed in found:
+        uses[feed.read_point].append((feed.device, feed.loc, "fed"))
+    for key, point in names.read_points.items():
+        gate = point.get("gate")
+        gating = gate.text("device") if gate is not None else None
+        if gating is not None:
+            uses[key].append((gating, ("read_points", key, "gate", "device"), "gated"))
+    for name, users in uses.items():
+        first: tuple[Key, str] | None = None
+        for device, loc, verb in users:
+            node = names.devices.get(device)
+            segment = node.text("segment") if node is not None else None
+            if segment not in names.segments or segment is None:
+                continue
+            first = first or (device, segment)
+            if segment != first[1]:
+                text = f"'{name}' would be {verb} from segment '{segment}', but '{first[0]}' is in '{first[1]}'"
+                findings.error("two-segments", loc, f"{text}: segments share nothing; give each its own read point")
+
+
+def _same(names: _Names, findings: Findings) -> None:
+    uris: dict[str, Key] = {}
+    for name, node in names.read_points.items():
+        uri = node.text("uri")
+        if uri is not None and uris.setdefault(uri, name) != name:
+            text = f"read point '{uris[uri]}' has the same uri: events could not be told apart"
+            findings.error("same-uri", ("read_points", name, "uri"), text)
+    hosts: dict[tuple[object, ...], Key] = {}
+    for name, node in names.devices.items():
+        port = node.get("port")
+        host = (node.text("driver"), node.text("host"), port.value if port is not None else None)
+        if host[1] is not None and hosts.setdefault(host, name) != name:
+            text = f"device '{hosts[host]}' has the same address: most devices talk to one client at a time"
+            findings.warn("same-host", ("devices", name, "host"), text)
+
+
+def _unused(found: list[Feed], names: _Names, findings: Findings) -> None:
+    fed = {feed.read_point for feed in found}
+    for name in names.read_points:
+        if name not in fed:
+            text = "no device feeds it: it will never have an event"
+            findings.warn("unused-read-point", ("read_points", name), text, at_key=True)
+    busy = {node.text("segment") for node in names.devices.values()}
+    for segment in names.segments if names.devices else ():
+        if segment not in busy:
+            findings.warn("unused-segment", ("segments", segment), "no device belongs to it", at_key=True)

@@ -1,0 +1,109 @@
+"""What would let others listen, or leave a segment without its identity: plain protocols, certificates, keys."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from pydantic_core import PydanticCustomError
+
+from drivers import registry
+from gateway.config.document import Key, Node
+from gateway.config.findings import Findings
+from gateway.config.values import Url, is_loopback, parse_url
+from gateway.config.variants import variant
+
+Loc = tuple[Key, ...]
+
+
+def check_links(root: Node, findings: Findings) -> None:
+    """Adds every link that is not encrypted although nobody allowed it."""
+    for name, node in _items(root, "segments"):
+        uplink = node.get("uplink")
+        if uplink is not None:
+            _uplink(("segments", name, "uplink"), uplink, findings)
+    for name, node in _items(root, "devices"):
+        _device(("devices", name), node, root, findings)
+
+
+def check_files(root: Node, base: Path, segments: Collection[str] | None, findings: Findings) -> None:
+    """Adds every PEM file that is not there or cannot be read: of those segments alone, or of all."""
+    for name, node in _items(root, "segments"):
+        uplink = node.get("uplink")
+        if uplink is not None and (segments is None or name in segments):
+            _tls(("segments", name, "uplink", "tls"), uplink.get("tls"), base, findings)
+    for name, node in _items(root, "devices"):
+        if segments is None or node.text("segment") in segments:
+            _tls(("devices", name, "tls"), node.get("tls"), base, findings)
+
+
+def _items(root: Node, key: str) -> Iterator[tuple[Key, Node]]:
+    node = root.get(key)
+    if node is not None and node.kind == "mapping":
+        yield from node.items.items()
+
+
+def _url(uplink: Node) -> Url | None:
+    try:
+        return parse_url(uplink.text("url") or "")
+    except PydanticCustomError:
+        return None
+
+
+def _uplink(loc: Loc, node: Node, findings: Findings) -> None:
+    url, tls = _url(node), node.get("tls")
+    given = [key for key in ("cert", "key") if tls is not None and tls.get(key) is not None]
+    if len(given) == 1:
+        other = "key" if given == ["cert"] else "cert"
+        findings.error(
+            "missing", (*loc, "tls", other), f"'{given[0]}' without '{other}': they belong together", at_key=True
+        )
+    if url is None:
+        return
+    allowed = node.get("insecure_ok")
+    if not url.secure and not is_loopback(url.host) and (allowed is None or allowed.value is not True):
+        text = "plain text to another machine: write mqtts://, or insecure_ok: true if everybody may listen and forge"
+        findings.error("insecure-uplink", (*loc, "url"), text)
+    if not url.secure and given:
+        findings.warn("no-effect", (*loc, "tls"), "mqtt:// uses no TLS: write mqtts://", at_key=True)
+    if url.secure and not given:
+        text = "no tls.cert and tls.key: brokers of this system know a segment by its certificate"
+        findings.warn("no-certificate", (*loc, "url"), text)
+
+
+def _device(loc: Loc, node: Node, root: Node, findings: Findings) -> None:
+    driver, host, segment = node.text("driver"), node.text("host"), node.text("segment")
+    if driver not in registry.names() or host is None or segment is None or not variant(driver).may_encrypt:
+        return
+    tls = node.get("tls")
+    if is_loopback(host) or (tls is not None and tls.kind == "mapping"):
+        return
+    zones = dict(_items(root, "segments"))
+    allowed = zones[segment].get("plain_devices") if segment in zones else None
+    if segment in zones and driver not in ([item.value for item in allowed.items.values()] if allowed else []):
+        text = f"{driver} without TLS, and segment '{segment}' does not accept that: give the device tls:"
+        findings.error("plain-not-allowed", (*loc, "host"), f"{text}, or the segment plain_devices: [{driver}]")
+
+
+def _tls(loc: Loc, node: Node | None, base: Path, findings: Findings) -> None:
+    for key in ("ca", "cert", "key"):
+        name = node.text(key) if node is not None else None
+        if name:
+            _file((*loc, key), base / name, findings)
+
+
+def _file(loc: Loc, path: Path, findings: Findings) -> None:
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+    except FileNotFoundError:
+        findings.error("file-missing", loc, f"there is no file {path}: paths are relative to this file's folder")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        findings.error("file-unreadable", loc, f"{path}: {reason}")
+    else:
+        if loc[-1] == "key" and mode & (stat.S_IRWXO | stat.S_IWGRP):
+            text = f"others may read or change {path}: chmod 640 it, or 600"
+            findings.warn("key-permissions", loc, text)
