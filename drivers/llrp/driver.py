@@ -1,0 +1,108 @@
+"""The LLRP driver: moves bytes between a link and a session, and hands on what the session observes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Self
+
+from drivers.contract import Antenna, Batch, Context, DriverError
+from drivers.llrp.link import Link, connect
+from drivers.llrp.session import Memory, Session
+from drivers.llrp.settings import PortSettings, Settings
+
+
+class LlrpDriver:
+    """One LLRP reader. `open` may be called again after it ended: clock and gaps are remembered in between."""
+
+    def __init__(self, settings: Settings, ports: Mapping[Antenna, PortSettings], context: Context) -> None:
+        self._settings = settings
+        self._ports = ports
+        self._context = context
+        self._memory = Memory()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[AsyncIterator[Batch]]:
+        """Enter: the reader has answered and can do what is asked. Raises `DriverError`, here or while iterating.
+
+        What a reader held while nobody listened comes first, with its own times; then `Status(None, "online")`. That
+        status's `time` is since when the reader observes: of old where the held reads cover the gap, else now.
+        """
+        context = self._context
+        link = await connect(self._settings, interface=context.interface, base=context.base)
+        observing = _Observing(link, self._settings, self._ports, self._memory, context)
+        try:
+            await observing.introduced()
+            yield observing
+        finally:
+            await observing.release()
+
+
+class _Observing:
+    """The batches of one connection."""
+
+    def __init__(
+        self,
+        link: Link,
+        settings: Settings,
+        ports: Mapping[Antenna, PortSettings],
+        memory: Memory,
+        context: Context,
+    ) -> None:
+        self._link = link
+        self._clock = context.clock
+        self._loop = asyncio.get_running_loop()
+        self._session = Session(settings, ports, memory, now=self._loop.time())
+        self._failure: DriverError | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Batch:
+        session = self._session
+        while not session.observations:
+            if self._failure is not None:
+                raise self._failure
+            try:
+                await self._turn()
+            except DriverError as error:
+                self._fail(error)
+        batch = Batch(session.observations)
+        session.observations = []
+        return batch
+
+    async def introduced(self) -> None:
+        """Until the reader has said what it can do."""
+        try:
+            while not self._session.ready:
+                await self._turn()
+        except DriverError as error:
+            self._fail(error)
+            raise
+
+    async def release(self) -> None:
+        """Lets go of the reader: says goodbye on a link that lives, so that it takes the next client at once."""
+        await self._link.close(None if self._failure else self._session.farewell())
+
+    def _fail(self, error: DriverError) -> None:
+        self._failure = error
+        self._session.lost(str(error), self._clock())
+
+    async def _turn(self) -> None:
+        """Sends what is to be sent, then waits for frames or for the session's next deadline."""
+        session, loop = self._session, self._loop
+        frames: list[bytes] = []
+        try:
+            async with asyncio.timeout_at(session.deadline):
+                if session.outgoing:
+                    outgoing, session.outgoing = session.outgoing, []
+                    await self._link.send(outgoing)
+                frames = await self._link.receive()
+        except TimeoutError:
+            frames = []
+        now = loop.time()
+        if frames:
+            session.receive(frames, self._clock(), now)
+        if now >= session.deadline:
+            session.tick(self._clock(), now)

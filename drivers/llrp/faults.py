@@ -1,0 +1,53 @@
+"""What a reader does wrong without being lost: counted, kept, told once, forgotten after a quiet minute."""
+
+from __future__ import annotations
+
+from drivers.contract import ProtocolViolation, Status
+from drivers.llrp.codec.values import Message
+from drivers.llrp.refusal import refusal
+
+_QUIET = 60.0
+_KEPT = 64 * 2**10
+"""Bytes of the last bad frame that are kept."""
+
+
+class Faults:
+    """Tag entries and frames that could not be read; `last_bad` is the last frame with one."""
+
+    def __init__(self) -> None:
+        self.bad_entries = 0
+        self.bad_frames = 0
+        self.last_bad = b""
+        self._since: float | None = None
+
+    def noted(self, status: Status) -> Status:
+        """Remembers a degraded state, so that it ends."""
+        self._since = status.time
+        return status
+
+    def entries(self, count: int, frame: bytes, received: float) -> list[Status]:
+        """Tag entries of a report that could not be read."""
+        self.bad_entries += count
+        return self._told(frame, f"{self.bad_entries} tag entries of its reports could not be read", received)
+
+    def frame(self, frame: bytes, error: ProtocolViolation, received: float) -> list[Status]:
+        """A whole frame that could not be read."""
+        self.bad_frames += 1
+        return self._told(frame, f"{self.bad_frames} of its frames could not be read; the last: {error}", received)
+
+    def refused(self, message: Message, received: float) -> Status:
+        """An ERROR_MESSAGE nobody waits for."""
+        return self.noted(Status(None, "degraded", f"the reader complains: {refusal(message)}", received))
+
+    def healed(self, received: float) -> bool:
+        """True once, when nothing has gone wrong for a minute after a fault."""
+        if self._since is None or received - self._since < _QUIET:
+            return False
+        self._since = None
+        return True
+
+    def _told(self, frame: bytes, cause: str, received: float) -> list[Status]:
+        self.last_bad = frame[:_KEPT]
+        first = self._since is None
+        status = self.noted(Status(None, "degraded", cause, received))
+        return [status] if first else []

@@ -1,0 +1,144 @@
+"""What is said to a reader and in which order, as generators: requests out, answers in. No I/O, no time.
+
+A request that is not answered in time is thrown in as TimeoutError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+
+import msgspec
+
+from drivers.contract import Antenna
+from drivers.llrp.capabilities import parse
+from drivers.llrp.choices import Choices, choose
+from drivers.llrp.codec.enums import ROSpecState
+from drivers.llrp.codec.values import Element, Message
+from drivers.llrp.reader_config import reader_config
+from drivers.llrp.refusal import accepted, refusal
+from drivers.llrp.rospec import ACCESSSPEC, ROSPEC, access_spec, rospec, same
+from drivers.llrp.settings import PortSettings, Settings
+
+NEWEST = 2
+"""LLRP 1.1 in the version field of a header; 1 is 1.0.1."""
+
+UNANSWERED = frozenset({"ENABLE_EVENTS_AND_REPORTS"})
+"""Messages the standard gives no response."""
+
+
+class Introduction(msgspec.Struct, frozen=True):
+    """What the first half found out."""
+
+    version: int
+    choices: Choices
+
+
+class Configured(msgspec.Struct, frozen=True):
+    """What the second half found: the inventory was kept and active, the reader told to hold, antennas connected."""
+
+    kept: bool
+    active: bool
+    held: bool
+    connected: Mapping[int, bool]
+
+
+def converse(
+    settings: Settings, ports: Mapping[Antenna, PortSettings], *, negotiate: bool
+) -> Generator[Message | Introduction, Message, Configured]:
+    """The whole of it; between the halves the `Introduction` is given out (what is sent in for it does not matter)."""
+    introduction = yield from introduce(settings, ports, negotiate=negotiate)
+    yield introduction
+    return (yield from configure(introduction.version, introduction.choices))
+
+
+def introduce(
+    settings: Settings, ports: Mapping[Antenna, PortSettings], *, negotiate: bool
+) -> Generator[Message, Message, Introduction]:
+    """Version, capabilities, extensions; then what is asked is held against them. Changes nothing in the reader.
+
+    Raises `Rejected` with all that the reader cannot do.
+    """
+    version = (yield from _negotiate()) if negotiate else 1
+    request = Message("GET_READER_CAPABILITIES", 0, version, {"RequestedData": 0})
+    capabilities = parse(accepted((yield request), request.name))
+    if capabilities.impinj:
+        request = Message("IMPINJ_ENABLE_EXTENSIONS", 0, version)
+        accepted((yield request), request.name)
+    return Introduction(version, choose(settings, ports, capabilities))
+
+
+def _negotiate() -> Generator[Message, Message, int]:
+    """1.1's version negotiation; a reader that does not know it speaks 1.0.1."""
+    try:
+        answer = yield Message("GET_SUPPORTED_VERSION", 0, NEWEST)
+    except TimeoutError:
+        return 1
+    if answer.name == "ERROR_MESSAGE" or refusal(answer) is not None:
+        return 1
+    version = min(NEWEST, int(answer["SupportedVersion"]))
+    if version != answer["CurrentVersion"]:
+        request = Message("SET_PROTOCOL_VERSION", 0, NEWEST, {"ProtocolVersion": version})
+        accepted((yield request), request.name)
+    return version
+
+
+def configure(version: int, choices: Choices) -> Generator[Message, Message, Configured]:
+    """Held reports first, then events and keepalives, then the inventory: replaced only if it is not the wanted one."""
+    yield Message("ENABLE_EVENTS_AND_REPORTS", 0, version)
+    held, connected = yield from _look(version)
+    request = Message("GET_ROSPECS", 0, version)
+    found = accepted((yield request), request.name).all("ROSpec")
+    wanted = rospec(choices)
+    running = len(found) == 1 and _runs(wanted, found[0], choices)
+    access_kept = yield from _access(version, choices, running=running)
+    request = msgspec.structs.replace(reader_config(choices), version=version)
+    accepted((yield request), request.name)
+    kept = running and access_kept
+    if not kept:
+        yield from _replace(version, choices, wanted)
+    active = bool(kept and found[0]["CurrentState"] == ROSpecState.Active)
+    return Configured(kept, active, held, connected)
+
+
+def _look(version: int) -> Generator[Message, Message, tuple[bool, dict[int, bool]]]:
+    """Whether the reader was told to hold, and which antennas are connected; a reader may refuse to say."""
+    fields = {"AntennaID": 0, "RequestedData": 0, "GPIPortNum": 0, "GPOPortNum": 0}
+    answer = yield Message("GET_READER_CONFIG", 0, version, {**fields})
+    if refusal(answer) is not None:
+        return False, {}
+    holding = answer.child("EventsAndReports")
+    held = bool(holding and holding["HoldEventsAndReportsUponReconnect"])
+    return held, {one["AntennaID"]: bool(one["AntennaConnected"]) for one in answer.all("AntennaProperties")}
+
+
+def _runs(wanted: Element, found: Element, choices: Choices) -> bool:
+    state = found["CurrentState"]
+    ready = state == ROSpecState.Active or (state == ROSpecState.Inactive and choices.settings.start != "immediate")
+    return ready and same(wanted, found)
+
+
+def _access(version: int, choices: Choices, *, running: bool) -> Generator[Message, Message, bool]:
+    """Whether the reader's AccessSpecs are the wanted one or none; it asks only readers that have any."""
+    wanted = access_spec(choices)
+    if not running or not choices.capabilities.max_access_specs:
+        return wanted is None
+    request = Message("GET_ACCESSSPECS", 0, version)
+    found = accepted((yield request), request.name).all("AccessSpec")
+    if wanted is None:
+        return not found
+    return len(found) == 1 and bool(found[0]["CurrentState"]) and same(wanted, found[0])
+
+
+def _replace(version: int, choices: Choices, wanted: Element) -> Generator[Message, Message, None]:
+    """Everything that runs is taken away (0 is all) and ours put in its place."""
+    requests = [Message("DELETE_ROSPEC", 0, version, {"ROSpecID": 0})]
+    if choices.capabilities.max_access_specs:
+        requests.insert(0, Message("DELETE_ACCESSSPEC", 0, version, {"AccessSpecID": 0}))
+    requests.append(Message("ADD_ROSPEC", 0, version, children=(wanted,)))
+    access = access_spec(choices)
+    if access is not None:
+        requests.append(Message("ADD_ACCESSSPEC", 0, version, children=(access,)))
+        requests.append(Message("ENABLE_ACCESSSPEC", 0, version, {"AccessSpecID": ACCESSSPEC}))
+    requests.append(Message("ENABLE_ROSPEC", 0, version, {"ROSpecID": ROSPEC}))
+    for request in requests:
+        accepted((yield request), request.name)
