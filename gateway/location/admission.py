@@ -1,0 +1,50 @@
+"""Which identifiers count where: what segment and read point accept, at the first sight of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from drivers.contract import Read
+from gateway.identity.accept import matches
+from gateway.location.outcome import MAX_ALIASES, Counts, Key
+from gateway.model import Identity, ReadPoint, Rules
+
+
+class Admission:
+    """Resolves reads and refuses what is not wanted; what was refused is remembered, in bounded memory."""
+
+    def __init__(self, rules: Rules, resolve: Callable[[Read], Identity], counts: Counts) -> None:
+        self._rules = rules
+        self._resolve = resolve
+        self._counts = counts
+        self._refused: dict[str, set[Key]] = {}
+
+    def replace(self, rules: Rules) -> None:
+        """New rules: everything is looked at again."""
+        self._rules = rules
+        self._refused.clear()
+
+    def identify(self, read: Read, key: Key, point: ReadPoint) -> Identity | None:
+        """Whom the read names, None if it does not count at this read point (and is counted as ignored)."""
+        refused = self._refused.get(point.name)
+        if refused is not None and key in refused:
+            self._counts.ignored += 1
+            return None
+        identity = self._resolve(read)
+        if self._wanted(identity, point):
+            return identity
+        self._counts.ignored += 1
+        if refused is None or len(refused) >= MAX_ALIASES:
+            refused = self._refused[point.name] = set()
+        refused.add(key)
+        return None
+
+    def _wanted(self, identity: Identity, point: ReadPoint) -> bool:
+        rules = self._rules
+        if rules.raw == "drop" and identity.scheme in ("raw", "afi"):
+            return False
+        if rules.accept and not matches(identity, rules.accept):
+            return False
+        if point.accept and not matches(identity, point.accept):
+            return False
+        return not (point.ignore and matches(identity, point.ignore))

@@ -1,0 +1,223 @@
+"""The location engine of a segment: observations in, transitions out, in event time. Pure: it asks no clock.
+
+It routes each read to the rule of its read point, states to the watch, signals to the gates, and fires deadlines. Zones
+of a segment share one rule, since a tag is in one of them at most; each portal and each checkpoint has its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+
+from drivers.contract import Observation, Read, Signal, Status
+from gateway.ids import Ids, text
+from gateway.location.admission import Admission
+from gateway.location.checkpoint import Checkpoint
+from gateway.location.floor import NO_LEVEL, Floor, Place
+from gateway.location.outcome import Counts, Key, Outcome, key
+from gateway.location.portal import Portal
+from gateway.location.presence import Zones
+from gateway.location.watch import Watch
+from gateway.model import Absent, Identity, Present, ReadPoint, Rules, Transition
+
+__all__ = ["Counts", "Engine", "Outcome"]
+
+AHEAD = 1.0
+"""Seconds that a stamp may be ahead of the clock before it is counted as wrong. Every such stamp is taken as now."""
+
+RESYNC = 60.0
+"""Seconds after a start without the presence of before in which arrivals say `resync`."""
+
+_WEAKEST, _STRONGEST = -150.0, 50.0
+"""dBm: what is outside, NaN too, is no level."""
+
+_Hear = Callable[[Read, Key, Place, float, float, float, list[Outcome]], None]
+
+
+class Engine:
+    """Turns observations into outcomes.
+
+    `present` is what the outbox knew at the start; `lost` says that it should have known something and does not.
+    `new_id` makes the ids of passages.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        resolve: Callable[[Read], Identity],
+        present: Iterable[Present] = (),
+        *,
+        lost: bool = False,
+        new_id: Callable[[float], str] | None = None,
+    ) -> None:
+        self.counts = Counts()
+        ids = Ids()
+        self._new_id = new_id or (lambda time: text(ids.new(time)))
+        self._floor = Floor(rules)
+        self._watch = Watch(self._floor)
+        self._admission = Admission(rules, resolve, self.counts)
+        self._zones = Zones(self._floor, self._watch, self._admission, self.counts)
+        self._checkpoints: dict[str, Checkpoint] = {}
+        self._portals: dict[str, Portal] = {}
+        self._hear: dict[str, _Hear] = {}
+        self._lost = lost
+        self._restored = list(present)
+        self._now = -math.inf
+        self._compile()
+
+    def _compile(self) -> None:
+        """Rules for the read points that have none yet, and the way to each."""
+        for point in self._floor.points.values():
+            if point.kind == "checkpoint" and point.name not in self._checkpoints:
+                self._checkpoints[point.name] = Checkpoint(
+                    point, self._floor, self._watch, self._admission, self.counts
+                )
+            elif point.kind == "portal" and point.name not in self._portals:
+                self._portals[point.name] = Portal(point, self._floor, self._admission, self.counts, self._new_id)
+        self._hear = {point.name: self._rule(point).hear for point in self._floor.points.values()}
+
+    def _rule(self, point: ReadPoint) -> Zones | Portal | Checkpoint:
+        if point.kind == "checkpoint":
+            return self._checkpoints[point.name]
+        return self._portals[point.name] if point.kind == "portal" else self._zones
+
+    def _rules(self) -> Iterator[Zones | Portal | Checkpoint]:
+        yield self._zones
+        yield from self._portals.values()
+        yield from self._checkpoints.values()
+
+    @property
+    def deadline(self) -> float | None:
+        """When `advance` may have something to do; in the past when the last call left something."""
+        if self._restored:
+            return min(known.last_seen for known in self._restored)
+        return min((rule.deadline for rule in self._rules() if rule.deadline is not None), default=None)
+
+    def feed(self, device: str, observations: Sequence[Observation], now: float) -> list[Outcome]:
+        """Take a batch of a device at the time of decision `now` (Unix seconds, never back). Deadlines fire first."""
+        out = self.advance(now)
+        now = self._now
+        if not observations:
+            return out
+        counts = self.counts
+        if not self._watch.knows(device):
+            first = observations[0]
+            if not (isinstance(first, Status) and first.antenna is None) and self._watch.meet(
+                device, min(first.time, now)
+            ):
+                self._thaw(now)
+        places = self._floor.devices.get(device, {})
+        whole = places.get(None)
+        rules = self._hear
+        for seen in observations:
+            if type(seen) is not Read:
+                self._other(device, seen, now)
+                continue
+            counts.reads += 1
+            place = places.get(seen.antenna, whole)
+            if place is None:
+                counts.unplaced += 1
+                continue
+            time = seen.time
+            if not time <= now:
+                counts.future += not time <= now + AHEAD
+                time = now
+            level = seen.rssi
+            if level is None or not _WEAKEST < level < _STRONGEST:
+                level = NO_LEVEL
+            else:
+                level += place.offset
+                if level < place.floor:
+                    counts.weak += 1
+                    continue
+            rules[place.point.name](seen, key(seen), place, level, time, now, out)
+        return out
+
+    def _other(self, device: str, seen: Observation, now: float) -> None:
+        if isinstance(seen, Status):
+            if self._watch.status(device, seen, min(seen.time, now)):
+                self._thaw(now)
+        elif isinstance(seen, Signal):
+            for portal in self._portals.values():
+                portal.signal(device, seen.name, seen.value, min(seen.time, now))
+
+    def _thaw(self, now: float) -> None:
+        self._zones.thaw(now)
+        for checkpoint in self._checkpoints.values():
+            checkpoint.thaw(now)
+
+    def advance(self, now: float) -> list[Outcome]:
+        """Fire deadlines up to `now`, at most a slice of them: `deadline` says whether to call again at once."""
+        self._now = now = max(now, self._now)
+        out: list[Outcome] = []
+        if self._watch.dark or self._restored or self._lost:
+            self._begin(now, out)
+        for rule in self._rules():
+            deadline = rule.deadline
+            if deadline is not None and deadline <= now:
+                rule.advance(now, out)
+        return out
+
+    def _begin(self, now: float, out: list[Outcome]) -> None:
+        """The first time there is: restored presence waits from here."""
+        self._watch.begin(now)
+        if self._lost:
+            self._lost = False
+            self._zones.resync_before = now + RESYNC
+        restored, self._restored = self._restored, []
+        for known in restored:
+            point = self._floor.points.get(known.read_point)
+            if point is not None and point.kind == "checkpoint":
+                self._checkpoints[point.name].restore(known, now)
+            elif point is not None and point.kind == "zone" and self._floor.letters(point.name, "zone"):
+                self._zones.restore(known, now)
+            else:
+                out.append(_gone(known, now))
+
+    def present(self) -> Iterator[Present]:
+        """All that is at a zone or quiet at a checkpoint."""
+        known = chain(self._zones.present(), *(checkpoint.present() for checkpoint in self._checkpoints.values()))
+        return chain(known, iter(self._restored))
+
+    def touched(self, limit: int) -> list[Present]:
+        """Presence whose `last_seen` moved on by a minute since it was given out, each once, at most `limit`."""
+        some = self._zones.touched(limit)
+        for checkpoint in self._checkpoints.values():
+            some += checkpoint.touched(limit - len(some))
+        return some
+
+    def replace(self, rules: Rules, now: float) -> list[Outcome]:
+        """New rules between two observations. Presence is kept; what left the configuration departs."""
+        out = self.advance(now)
+        now = self._now
+        self._floor.replace(rules)
+        self._watch.replace()
+        self._admission.replace(rules)
+        kinds = {point.name: point.kind for point in rules.read_points.values()}
+        for name in [name for name in self._checkpoints if kinds.get(name) != "checkpoint"]:
+            self._checkpoints.pop(name).close(out)
+        for name in [name for name in self._portals if kinds.get(name) != "portal"]:
+            self._portals.pop(name).close(now, out)
+        self._zones.replace(now, out)
+        for name, checkpoint in self._checkpoints.items():
+            checkpoint.replace(rules.read_points[name], now)
+        for name, portal in self._portals.items():
+            portal.replace(rules.read_points[name])
+        self._compile()
+        return out
+
+
+def _gone(known: Present, now: float) -> Outcome:
+    """What was present at a read point that is no zone of the configuration any more."""
+    departed = Transition(
+        kind="departed",
+        object=known.object,
+        read_point=known.read_point,
+        time=known.last_seen,
+        decided=now,
+        first_seen=known.since,
+        last_seen=known.last_seen,
+        reason="configuration",
+    )
+    return Outcome(departed, (Absent(known.object.uri, known.read_point),))

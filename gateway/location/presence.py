@@ -1,0 +1,336 @@
+"""The bookkeeping of zones: who is where, since when, and how it ends. The rule that weighs evidence is in `zone`.
+
+A tag is in at most one zone. Its eventTimes never run backwards. Departures wait for antennas that do not observe.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Final
+
+from drivers.contract import Read
+from gateway.location.admission import Admission
+from gateway.location.floor import Floor, Place
+from gateway.location.memory import Departed, Memory
+from gateway.location.outcome import MAX_TAGS, Counts, Key, Outcome
+from gateway.location.watch import Watch
+from gateway.location.wheel import Wheel
+from gateway.location.zone import Tag, ZoneRule
+from gateway.model import Absent, DepartureReason, Identity, Present, ReadPoint, Source, Transition
+
+TIMEOUT: Final = 30.0
+"""Seconds of silence after which a tag has left, where `presence_timeout` is `auto`."""
+
+PATIENCE: Final = 2.0
+"""Dwell times that a new tag is listened to before its zone is decided."""
+
+WRITE_BACK: Final = 60.0
+"""Seconds by which a stored last_seen may lag behind."""
+
+
+class Zones:
+    """All tags in the zones of a segment."""
+
+    def __init__(self, floor: Floor, watch: Watch, admission: Admission, counts: Counts) -> None:
+        self.resync_before = -math.inf
+        """Arrivals of tags first heard before then say `resync`: presence was lost before the start."""
+        self._floor = floor
+        self._watch = watch
+        self._admission = admission
+        self._counts = counts
+        self._rule = ZoneRule(floor)
+        self._tags: dict[Key, Tag] = {}
+        self._objects: dict[str, Tag] = {}
+        self._memory = Memory()
+        self._wheel = Wheel(self._ask)
+        self._touched: list[Tag] = []
+        self._learn_timeouts()
+
+    def _learn_timeouts(self) -> None:
+        self._timeouts = [_timeout(zone) for zone in self._rule.zones]
+        self._longest = max(self._timeouts, default=TIMEOUT)
+
+    @property
+    def deadline(self) -> float | None:
+        """When something may be decided by silence, at the earliest."""
+        return self._wheel.deadline
+
+    def present(self) -> Iterator[Present]:
+        """Who is where."""
+        return (self._present(tag) for tag in self._objects.values() if tag.here >= 0)
+
+    def touched(self, limit: int) -> list[Present]:
+        """Presence whose last_seen moved on since it was stored, each once."""
+        some, self._touched = self._touched[:limit], self._touched[limit:]
+        return [self._present(tag) for tag in some if tag.here >= 0 and self._objects.get(tag.identity.uri) is tag]
+
+    def _present(self, tag: Tag) -> Present:
+        return Present(tag.identity, self._rule.zones[tag.here].name, tag.placed, tag.last_seen)
+
+    def restore(self, known: Present, now: float) -> None:
+        """Take up what was present before the start; an object known twice is where it was seen last."""
+        before = self._objects.get(known.object.uri)
+        if before is not None and before.last_seen > known.last_seen:
+            return
+        tag = self._fresh(known.object, None, known.last_seen)
+        tag.here, tag.placed = self._rule.numbers[known.read_point], known.since
+        self._objects[known.object.uri] = tag
+        self._wheel.arm(tag, now)
+
+    def thaw(self, now: float) -> None:
+        """An antenna observes again: whoever waited for one is asked anew."""
+        limit = now + self._longest
+        self._wheel.arm_all([tag for tag in self._objects.values() if tag.armed > limit], now)
+
+    # What reads decide
+
+    def hear(
+        self, read: Read, key: Key, place: Place, level: float, time: float, now: float, out: list[Outcome]
+    ) -> None:
+        """Take one read of a zone's antenna."""
+        tag = self._tags.get(key) or self._meet(read, key, place, time)
+        if tag is None:
+            return
+        if time < tag.decided:
+            self._counts.late += 1
+            tag.last_seen = max(tag.last_seen, time)
+            return
+        silence = time - tag.last_seen
+        if silence > 0.0:
+            if silence > self._patience(tag):
+                self._catch_up(tag, time, now, out)
+                tag = self._tags.get(key) or self._meet(read, key, place, time)
+                if tag is None:
+                    return
+            tag.last_seen = time
+        if tag.armed - time > self._longest:
+            # It waits for an antenna that does not observe, but others hear it: ask again soon.
+            self._wheel.arm(tag, time + 1.0)
+        self._rule.hear(tag, place, level, time)
+        if tag.here < 0:
+            self._consider(tag, time, now, out)
+        elif self._rule.contest(tag, place):
+            self._move(tag, now, out)
+
+    def _patience(self, tag: Tag) -> float:
+        return self._timeouts[tag.here] if tag.here >= 0 else self._longest
+
+    def _catch_up(self, tag: Tag, time: float, now: float, out: list[Outcome]) -> None:
+        """Reads came later than the deadlines between them: decide those first, in the order of event time."""
+        while (due := self._due(tag)) <= time:
+            self._settle(tag, due, now, out)
+
+    def _fresh(self, identity: Identity, key: Key | None, time: float) -> Tag:
+        return Tag(
+            identity=identity,
+            key=key,
+            armed=-math.inf,
+            ports="",
+            levels=self._rule.evidence(time),
+            here=-1,
+            rival=-1,
+            first_seen=time,
+            last_seen=time,
+            placed=-math.inf,
+            decided=-math.inf,
+            written=time,
+        )
+
+    def _meet(self, read: Read, key: Key, place: Place, time: float) -> Tag | None:
+        """The tag of an identifier not met before: a new one, or an object known by another identifier."""
+        identity = self._admission.identify(read, key, place.point)
+        if identity is None:
+            return None
+        tag = self._objects.get(identity.uri)
+        if tag is not None:
+            if tag.key is None:
+                tag.key = key
+                self._tags[key] = tag
+            return tag
+        if time < self._memory.last(identity.uri).decided:
+            self._counts.late += 1
+            return None
+        if len(self._objects) >= MAX_TAGS:
+            self._counts.refused += 1
+            return None
+        tag = self._fresh(identity, key, time)
+        self._tags[key] = self._objects[identity.uri] = tag
+        self._wheel.arm(tag, time + (self._wait(place.point) or self._longest))
+        return tag
+
+    def _wait(self, zone: ReadPoint) -> float:
+        return 0.0 if self._rule.alone else PATIENCE * zone.dwell
+
+    def _consider(self, tag: Tag, time: float, now: float, out: list[Outcome]) -> None:
+        zone = self._rule.zones[self._rule.best(tag)]
+        if time - tag.first_seen >= self._wait(zone) and self._confirmed(tag):
+            self._arrive(tag, self._rule.horizon(tag), now, out)
+
+    def _confirmed(self, tag: Tag) -> bool:
+        zone = self._rule.best(tag)
+        return self._rule.reads(tag, zone) >= self._rule.zones[zone].min_reads
+
+    def _arrive(self, tag: Tag, decided: float, now: float, out: list[Outcome]) -> None:
+        uri = tag.identity.uri
+        last = self._memory.last(uri)
+        self._memory.forget(uri)
+        tag.here, tag.rival = self._rule.best(tag), -1
+        reads, sources = self._sources(tag)
+        arrived = Transition(
+            kind="arrived",
+            object=tag.identity,
+            read_point=self._rule.zones[tag.here].name,
+            time=max(tag.first_seen, last.time),
+            decided=now,
+            first_seen=tag.first_seen,
+            last_seen=tag.last_seen,
+            reads=reads,
+            sources=sources,
+            resync=last.lost or tag.first_seen < self.resync_before,
+        )
+        self._placed(tag, arrived.time, decided)
+        out.append(Outcome(arrived, (self._present(tag),)))
+
+    def _move(self, tag: Tag, now: float, out: list[Outcome]) -> None:
+        left, entered = self._rule.zones[tag.here], self._rule.zones[tag.rival]
+        tag.here, tag.rival = tag.rival, -1
+        reads, sources = self._sources(tag)
+        moved = Transition(
+            kind="moved",
+            object=tag.identity,
+            read_point=entered.name,
+            time=max(self._rule.turned(tag), tag.placed),
+            decided=now,
+            first_seen=tag.first_seen,
+            last_seen=tag.last_seen,
+            reads=reads,
+            sources=sources,
+            origin=left.name,
+        )
+        self._placed(tag, moved.time, self._rule.horizon(tag))
+        out.append(Outcome(moved, (Absent(tag.identity.uri, left.name), self._present(tag))))
+        if _timeout(entered) < _timeout(left):
+            self._wheel.arm(tag, tag.last_seen + _timeout(entered))
+
+    def _placed(self, tag: Tag, time: float, decided: float) -> None:
+        tag.placed, tag.decided = time, decided
+        tag.first_seen = tag.written = tag.last_seen
+
+    def _sources(self, tag: Tag) -> tuple[int, tuple[Source, ...]]:
+        tally = self._rule.tally(tag)
+        return sum(reads for _, reads, _ in tally), tuple(self._floor.source(*one) for one in tally)
+
+    # What silence decides
+
+    def advance(self, now: float, out: list[Outcome]) -> None:
+        """Decide what silence decides by `now`, at most a slice of it."""
+        for tag in self._wheel.fire(now):
+            self._settle(tag, self._due(tag), now, out)
+            if tag.here >= 0:
+                self._wheel.arm(tag, self._due(tag))
+
+    def _ask(self, tag: Tag) -> float:
+        if tag.here >= 0 and tag.last_seen - tag.written > WRITE_BACK:
+            tag.written = tag.last_seen
+            self._touched.append(tag)
+        return self._due(tag)
+
+    def _due(self, tag: Tag) -> float:
+        """When silence decides about the tag, as things stand; infinite if it is gone."""
+        if self._objects.get(tag.identity.uri) is not tag:
+            return math.inf
+        if tag.here < 0:
+            if self._confirmed(tag):
+                return tag.first_seen + self._wait(self._rule.zones[self._rule.best(tag)])
+            return tag.last_seen + self._longest
+        timeout = self._timeouts[tag.here]
+        if self._watch.observed(tag.last_seen):
+            return tag.last_seen + timeout
+        silence = self._watch.silence(self._heard(tag), tag.last_seen)
+        if silence.blind is None:
+            return max(tag.last_seen, silence.back) + timeout
+        return max(silence.blind, tag.last_seen) + self._rule.zones[tag.here].freeze_max
+
+    def _heard(self, tag: Tag) -> str:
+        """The antennas that must observe before silence counts; all of its zone's for a tag known from before."""
+        heard = self._rule.heard_since(tag, tag.last_seen - self._timeouts[tag.here])
+        return heard or self._rule.letters[tag.here]
+
+    def _settle(self, tag: Tag, due: float, now: float, out: list[Outcome]) -> None:
+        """The tag was silent until `due`."""
+        if tag.here < 0:
+            if self._confirmed(tag):
+                self._arrive(tag, due, now, out)
+            else:
+                self._drop(tag)
+            return
+        silence = self._watch.silence(self._heard(tag), tag.last_seen)
+        if silence.blind is not None:
+            self._depart(tag, "expired", due, now, out)
+        elif silence.gap is not None:
+            self._depart(tag, "unobserved", due, now, out, silence.gap)
+        else:
+            self._depart(tag, "timeout", due, now, out)
+
+    def _depart(
+        self,
+        tag: Tag,
+        reason: DepartureReason,
+        decided: float,
+        now: float,
+        out: list[Outcome],
+        gap: tuple[float, float] | None = None,
+    ) -> None:
+        zone = self._rule.zones[tag.here].name
+        reads, sources = self._sources(tag)
+        departed = Transition(
+            kind="departed",
+            object=tag.identity,
+            read_point=zone,
+            time=max(tag.last_seen, tag.placed),
+            decided=now,
+            first_seen=tag.placed,
+            last_seen=tag.last_seen,
+            reads=reads,
+            sources=sources,
+            reason=reason,
+            unobserved=gap,
+        )
+        out.append(Outcome(departed, (Absent(tag.identity.uri, zone),)))
+        lost = reason in ("expired", "unobserved")
+        self._memory.note(tag.identity.uri, Departed(departed.time, decided, lost))
+        self._drop(tag)
+
+    def _drop(self, tag: Tag) -> None:
+        del self._objects[tag.identity.uri]
+        if tag.key is not None:
+            del self._tags[tag.key]
+        tag.here = -1
+
+    # What the configuration decides
+
+    def replace(self, now: float, out: list[Outcome]) -> None:
+        """New rules: what left the configuration departs, the rest stays."""
+        self._rule.replace(self._floor)
+        self._learn_timeouts()
+        standing = "".join(place.letter for place in self._floor.present())
+        for tag in list(self._objects.values()):
+            heard = self._rule.heard_since(tag, tag.last_seen - self._patience(tag))
+            self._rule.keep(tag, standing)
+            if tag.here < 0:
+                if not tag.ports:
+                    self._drop(tag)
+            elif not self._rule.letters[tag.here] or not all_gone_but(heard, standing):
+                self._depart(tag, "configuration", now, now, out)
+            else:
+                self._wheel.arm(tag, now)
+
+
+def all_gone_but(heard: str, standing: str) -> bool:
+    """Whether any antenna that heard it still stands, or it is only known from before."""
+    return not heard or any(letter in standing for letter in heard)
+
+
+def _timeout(zone: ReadPoint) -> float:
+    return TIMEOUT if zone.presence_timeout is None else zone.presence_timeout

@@ -1,0 +1,139 @@
+"""Which antennas observe, since when not, and the gaps in which nothing could be seen."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import msgspec
+
+from drivers.contract import Antenna, Status
+from gateway.location.floor import Floor
+
+_GAPS = 8
+"""Gaps remembered of an antenna; older ones end before any presence timeout that still runs."""
+
+_NEVER = float("-inf")
+
+
+class Silence(msgspec.Struct, frozen=True, gc=False):
+    """How well a silence since some time was observed.
+
+    `blind` is since when an antenna of those asked for does not observe (None: all do), `gap` the interval in which it
+    was not seen what happened, `back` when the last of them observed again.
+    """
+
+    blind: float | None
+    gap: tuple[float, float] | None
+    back: float
+
+
+class _Antenna:
+    """One antenna's eyes. `since` is when it stopped observing, `begin` how far back that reaches."""
+
+    __slots__ = ("begin", "gaps", "observing", "since")
+
+    def __init__(self) -> None:
+        self.observing = False
+        self.begin = self.since = _NEVER
+        self.gaps: deque[tuple[float, float]] = deque(maxlen=_GAPS)
+
+    def open(self, time: float) -> bool:
+        if self.observing:
+            return False
+        self.observing = True
+        self.gaps.append((self.begin, time))
+        return True
+
+    def close(self, time: float) -> None:
+        if self.observing:
+            self.observing = False
+            self.begin = self.since = time
+
+
+class Watch:
+    """Follows states of devices and antennas. Until a device says anything it is not observing."""
+
+    def __init__(self, floor: Floor) -> None:
+        self.last_return = _NEVER
+        """Since then nothing was lost from sight unless `dark`."""
+        self.dark = 0
+        """Antennas that do not observe now."""
+        self._floor = floor
+        self._eyes: list[_Antenna] = []
+        self._observing: dict[str, bool] = {}
+        self.replace()
+
+    def replace(self) -> None:
+        """The floor has new places: an antenna begins as its device is."""
+        for place in self._floor.places[len(self._eyes) :]:
+            eyes = _Antenna()
+            eyes.observing = self._observing.get(place.device, False)
+            self._eyes.append(eyes)
+        self._count()
+
+    def begin(self, now: float) -> None:
+        """The time at which the gateway started to wait for its devices."""
+        for eyes in self._eyes:
+            if not eyes.observing and eyes.since == _NEVER:
+                eyes.since = now
+
+    def knows(self, device: str) -> bool:
+        """Whether the device has said anything yet."""
+        return device in self._observing
+
+    def meet(self, device: str, time: float) -> bool:
+        """A device's first observation: it is online from here. True if something observes that did not."""
+        self._observing[device] = True
+        return self._set(device, None, True, time)
+
+    def status(self, device: str, status: Status, time: float) -> bool:
+        """Take a state. True if an antenna observes again.
+
+        `online` of a whole device holds for all its antennas; `degraded` leaves those out that are known not to
+        observe, unless the device as a whole did not.
+        """
+        observing = status.state in ("online", "degraded")
+        if status.antenna is not None:
+            return self._set(device, status.antenna, observing, time)
+        before = self._observing.get(device, False)
+        self._observing[device] = observing
+        if status.state == "degraded" and before:
+            return False
+        return self._set(device, None, observing, time)
+
+    def _set(self, device: str, antenna: Antenna | None, observing: bool, time: float) -> bool:  # noqa: FBT001 - internal
+        places = self._floor.devices.get(device, {})
+        back = False
+        for port, place in places.items():
+            if antenna is not None and port != antenna:
+                continue
+            eyes = self._eyes[place.index]
+            if observing:
+                back |= eyes.open(time)
+            else:
+                eyes.close(time)
+        if back:
+            self.last_return = max(self.last_return, time)
+        self._count()
+        return back
+
+    def _count(self) -> None:
+        self.dark = sum(not self._eyes[place.index].observing for place in self._floor.present())
+
+    def observed(self, since: float) -> bool:
+        """Whether all antennas observed all the time since then: the quick answer, right nearly always."""
+        return not self.dark and since >= self.last_return
+
+    def silence(self, letters: str, since: float) -> Silence:
+        """How well these antennas observed the time since then."""
+        blind: float | None = None
+        begin, end = float("inf"), _NEVER
+        for letter in letters:
+            eyes = self._eyes[ord(letter)]
+            if not eyes.observing:
+                blind = eyes.since if blind is None else min(blind, eyes.since)
+            for start, stop in eyes.gaps:
+                if stop > since:
+                    begin, end = min(begin, start), max(end, stop)
+        gap = (max(begin, since), end) if end > since else None
+        return Silence(blind, gap, end)

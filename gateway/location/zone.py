@@ -1,0 +1,231 @@
+"""The rule of zones: which zone explains what a tag's antennas heard. Bookkeeping is in `presence`.
+
+Each antenna's level is a mean that forgets with `TAU` and is drawn to `FLOOR` where few reads support it, so that one
+lucky read does not outweigh many, and an antenna that fell silent fades. A zone is as strong as its strongest antenna.
+A tag moves when another zone leads by the hysteresis for the dwell time; it moved when that zone took the lead.
+
+Time here is evidence time: it runs only while somebody hears the tag. Someone who stands in the way silences all
+antennas alike, and that moves nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+
+import msgspec
+
+from gateway.location.floor import NO_LEVEL, Floor, Place
+from gateway.location.outcome import Key
+from gateway.model import Identity, ReadPoint
+
+TAU = 2.0
+"""Seconds in which a read loses 63 % of its weight. Measured: longer averages decide later, not better."""
+
+FLOOR = -85.0
+"""dBm that silence is worth: where a reader of today stops hearing a passive tag. Weaker reads lower it."""
+
+DEEPEST = -110.0
+"""dBm below which a level is a fault of the device, not a lesson."""
+
+SUPPORT = 0.5
+"""Reads that the floor weighs."""
+
+NOMINAL = -60.0
+"""dBm taken for a read without a level, so that the number of reads decides."""
+
+_LONGEST = 1.0
+"""Seconds of evidence time that a silence lasts at most."""
+
+_REBASE = 60.0
+"""Time constants after which weights are written anew, long before they grow beyond a float."""
+
+_CLOCK, _TIME, _TURNED, _LEADING, _HEAD = 0, 1, 2, 3, 4
+"""Of a tag's evidence: its time, the time of its last read, when the rival took the lead, since when it is ahead."""
+
+_WEIGHT, _TOTAL, _LAST, _READS, _PEAK, _STRIDE = 0, 1, 2, 3, 4, 5
+"""Of each antenna: sum of weights, sum of weighted levels, its last read, reads and peak since the last transition."""
+
+
+class Tag(msgspec.Struct, gc=False, weakref=False):
+    """A tag in the zones. `ports` holds the letters of the antennas that heard it, `levels` a row of numbers for each.
+
+    `here` is the zone it is in (-1: not decided), `rival` the one that may take it. `placed` is the eventTime of its
+    last transition, `decided` the time up to which it was decided, `written` the last_seen that is stored.
+    """
+
+    identity: Identity
+    key: Key | None
+    armed: float
+    ports: str
+    levels: array[float]
+    here: int
+    rival: int
+    first_seen: float
+    last_seen: float
+    placed: float
+    decided: float
+    written: float
+
+
+class ZoneRule:
+    """Weighs evidence. Zones are numbered as they appear and keep their number."""
+
+    def __init__(self, floor: Floor) -> None:
+        self.zones: list[ReadPoint] = []
+        self.numbers: dict[str, int] = {}
+        self.letters: list[str] = []
+        """The antennas of each zone."""
+        self.alone = False
+        """With one zone there is nothing to weigh."""
+        self._zone_of: dict[str, int] = {}
+        self._layouts: dict[str, str] = {}
+        self._floor = FLOOR
+        self.replace(floor)
+
+    def replace(self, floor: Floor) -> None:
+        """Take the zones and antennas of a new configuration."""
+        for point in floor.points.values():
+            if point.kind == "zone":
+                number = self.numbers.setdefault(point.name, len(self.zones))
+                self.zones[number : number + 1] = [point]
+        for place in floor.places:
+            if place.point.kind == "zone":
+                self._zone_of[place.letter] = self.numbers[place.point.name]
+        self.letters = [floor.letters(zone.name, "zone") for zone in self.zones]
+        self.alone = sum(map(bool, self.letters)) == 1
+
+    def evidence(self, time: float) -> array[float]:
+        """That of a tag of which nothing is known yet, first heard at that time."""
+        return array("d", (0.0, time, 0.0, math.inf))
+
+    def hear(self, tag: Tag, place: Place, level: float, time: float) -> None:
+        """One read's evidence. Reads out of order weigh as old as they are."""
+        levels = tag.levels
+        step = time - levels[_TIME]
+        clock = levels[_CLOCK]
+        if step > 0.0:
+            levels[_TIME] = time
+            clock += step if step < _LONGEST else _LONGEST  # noqa: FURB136 - a call is slow, per read
+            if clock > _REBASE * TAU:
+                clock = _rebase(levels, clock)
+            levels[_CLOCK] = clock
+            step = 0.0
+        at = tag.ports.find(place.letter)
+        at = _HEAD + at * _STRIDE if at >= 0 else self._add(tag, place.letter)
+        weight = math.exp((clock + step) / TAU)
+        levels[at] += weight
+        levels[at + _TOTAL] += weight * (level if level > NO_LEVEL else NOMINAL)
+        levels[at + _LAST] = levels[_TIME] if not step else max(levels[at + _LAST], time)
+        levels[at + _READS] += 1.0
+        if level > levels[at + _PEAK]:  # noqa: PLR1730 - a call is slow, per read
+            levels[at + _PEAK] = level
+        if DEEPEST < level < self._floor:
+            self._floor = level
+
+    def _add(self, tag: Tag, letter: str) -> int:
+        ports = tag.ports + letter
+        # Tags heard by the same antennas share one string.
+        tag.ports = self._layouts.setdefault(ports, ports) if len(self._layouts) < 10_000 else ports
+        at = len(tag.levels)
+        tag.levels.extend((0.0, 0.0, 0.0, 0.0, NO_LEVEL))
+        return at
+
+    def best(self, tag: Tag) -> int:
+        """The zone that explains the evidence best."""
+        return self._leader(tag, -1)[0]
+
+    def contest(self, tag: Tag, place: Place) -> bool:
+        """After a read at `place`: whether the tag has moved from `here` to `rival`, at `turned`."""
+        here, levels = tag.here, tag.levels
+        if tag.rival < 0 and self._zone_of[place.letter] == here:
+            return False
+        leader, lead = self._leader(tag, here)
+        if leader == here or lead <= 0.0:
+            tag.rival = -1
+            return False
+        if tag.rival != leader:
+            tag.rival = leader
+            levels[_TURNED] = levels[_TIME]
+            levels[_LEADING] = math.inf
+        zone = self.zones[leader]
+        if lead < zone.hysteresis_db:
+            levels[_LEADING] = math.inf
+            return False
+        if levels[_LEADING] == math.inf:
+            levels[_LEADING] = levels[_CLOCK]
+        return levels[_CLOCK] - levels[_LEADING] >= zone.dwell and self.reads(tag, leader) >= zone.min_reads
+
+    def _leader(self, tag: Tag, here: int) -> tuple[int, float]:
+        """(strongest zone, its lead in dB over `here`)."""
+        levels, zone_of = tag.levels, self._zone_of
+        prior = SUPPORT * math.exp(levels[_CLOCK] / TAU)
+        floor = self._floor
+        pull = prior * floor
+        leader, most, own = here, floor, floor
+        at = _HEAD
+        for letter in tag.ports:
+            strength = (levels[at + 1] + pull) / (levels[at] + prior)
+            at += _STRIDE
+            zone = zone_of[letter]
+            if zone == here:
+                own = max(own, strength)
+            if strength > most or leader < 0:
+                leader, most = zone, strength
+        return leader, most - own
+
+    def turned(self, tag: Tag) -> float:
+        """When the rival took the lead."""
+        return tag.levels[_TURNED]
+
+    def horizon(self, tag: Tag) -> float:
+        """The time of the newest evidence."""
+        return tag.levels[_TIME]
+
+    def reads(self, tag: Tag, zone: int) -> int:
+        """Reads in that zone since the last transition."""
+        levels, found = tag.levels, 0.0
+        for index, letter in enumerate(tag.ports):
+            if self._zone_of[letter] == zone:
+                found += levels[_HEAD + index * _STRIDE + _READS]
+        return int(found)
+
+    def heard_since(self, tag: Tag, time: float) -> str:
+        """Letters of the antennas that heard the tag since then."""
+        levels = tag.levels
+        return "".join(
+            letter for index, letter in enumerate(tag.ports) if levels[_HEAD + index * _STRIDE + _LAST] >= time
+        )
+
+    def tally(self, tag: Tag) -> list[tuple[str, int, float]]:
+        """(letter, reads, peak) of each antenna that heard the tag since the last transition; the count starts anew."""
+        levels = tag.levels
+        out: list[tuple[str, int, float]] = []
+        for index, letter in enumerate(tag.ports):
+            at = _HEAD + index * _STRIDE
+            if levels[at + _READS]:
+                out.append((letter, int(levels[at + _READS]), levels[at + _PEAK]))
+                levels[at + _READS] = 0.0
+                levels[at + _PEAK] = NO_LEVEL
+        return out
+
+    def keep(self, tag: Tag, letters: str) -> None:
+        """Drop the evidence of all antennas but these."""
+        if all(letter in letters for letter in tag.ports):
+            return
+        old, ports = tag.levels, tag.ports
+        tag.ports, tag.levels, tag.rival = "", old[:_HEAD], -1
+        for index, letter in enumerate(ports):
+            if letter in letters:
+                at = _HEAD + index * _STRIDE
+                tag.ports += letter
+                tag.levels.extend(old[at : at + _STRIDE])
+
+
+def _rebase(levels: array[float], clock: float) -> float:
+    factor = math.exp(-clock / TAU)
+    for at in range(_HEAD, len(levels), _STRIDE):
+        levels[at] *= factor
+        levels[at + _TOTAL] *= factor
+    levels[_LEADING] -= clock
+    return 0.0

@@ -1,0 +1,157 @@
+"""Recordings: JSON lines of reads, signals and states in order of arrival (contract, "Recordings and replay"). Pure."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from drivers.contract import Antenna, Observation, Read, Signal, Status
+
+_KINDS = ("epc", "id", "code", "signal", "state")
+
+
+class RecordingError(ValueError):
+    """A line is no line of a recording; the text says what is wrong and what to write."""
+
+
+class Recorded(NamedTuple):
+    """One line: what a device said, and when the gateway got it (Unix seconds)."""
+
+    device: str
+    observation: Observation
+    received: float
+
+
+class _Line(msgspec.Struct, gc=False, omit_defaults=True):
+    time: float | str
+    device: str
+    antenna: Antenna | None = None
+    epc: str | None = None
+    id: str | None = None
+    code: str | None = None
+    rssi: float | None = None
+    phase: float | None = None
+    doppler: float | None = None
+    count: int = 1
+    channel: int | None = None
+    pc: int | None = None
+    tid: str | None = None
+    signal: str | None = None
+    value: bool | float | None = None
+    state: Literal["online", "degraded", "stopped", "offline"] | None = None
+    cause: str | None = None
+    received: float | str | None = None
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def parse_line(text: str | bytes) -> Recorded:
+    """One line of a recording. Raises `RecordingError`, whatever the line holds."""
+    try:
+        line = _decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise RecordingError(f"no line of a recording: {error}") from None
+    time = line.time if type(line.time) is float else _time(line.time)
+    received = time if line.received is None else _time(line.received)
+    if line.epc is not None:
+        read = _read(line, "epc", _hex("epc", line.epc), time, received)
+        return Recorded(line.device, read, received)
+    return Recorded(line.device, _other(line, time, received), received)
+
+
+def _other(line: _Line, time: float, received: float) -> Observation:
+    if line.code is not None:
+        # A code's 0x1D and bytes beyond ASCII are code points of the same number (ISO 8859-1), others UTF-8.
+        return _read(line, "code", _code(line.code), time, received)
+    if line.id is not None:
+        return _read(line, "beacon", line.id.encode(), time, received)
+    if line.signal is not None:
+        if line.value is None:
+            raise RecordingError(f"signal {line.signal!r} has no value: write true, false or a number")
+        return Signal(line.signal, line.value, time)
+    if line.state is not None:
+        return Status(line.antenna, line.state, line.cause or "", time)
+    raise RecordingError(f"a line needs one of {', '.join(_KINDS)}")
+
+
+def _read(line: _Line, scheme: Literal["epc", "code", "beacon"], value: bytes, time: float, received: float) -> Read:
+    return Read(
+        scheme,
+        value,
+        time,
+        line.antenna,
+        line.rssi,
+        line.phase,
+        line.doppler,
+        received,
+        line.count,
+        line.channel,
+        line.pc,
+        _hex("tid", line.tid) if line.tid is not None else None,
+    )
+
+
+def _hex(name: str, text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise RecordingError(f"{name} {text!r} is no hex: write two digits a byte") from None
+
+
+def _code(text: str) -> bytes:
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode()
+
+
+def _time(value: float | str) -> float:
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            raise RecordingError(f"time {value!r} is no RFC 3339 time, as 2026-11-21T17:42:03.218Z") from None
+        if moment.tzinfo is None:
+            raise RecordingError(f"time {value!r} has no offset: write Z or +01:00 at its end")
+        return moment.timestamp()
+    if not math.isfinite(value):
+        raise RecordingError(f"time {value!r} is no time: write Unix seconds")
+    return float(value)
+
+
+def format_line(device: str, observation: Read | Signal | Status, received: float | None = None) -> str:
+    """One line, without its end; measurements are no part of a recording."""
+    line = _Line(time=_number(observation.time), device=device)
+    if received is not None and received != observation.time:
+        line.received = _number(received)
+    match observation:
+        case Read():
+            _fill(line, observation)
+        case Signal():
+            line.signal, line.value = observation.name, observation.value
+        case Status():
+            line.antenna, line.state, line.cause = observation.antenna, observation.state, observation.cause or None
+    return _encode(line).decode()
+
+
+def _number(time: float) -> float:
+    # Reader stamps are microseconds; more digits of a float of this size are noise.
+    return round(time, 6)
+
+
+def _fill(line: _Line, read: Read) -> None:
+    line.antenna, line.rssi, line.phase, line.doppler = read.antenna, read.rssi, read.phase, read.doppler
+    line.count, line.channel, line.pc = read.count, read.channel, read.pc
+    line.tid = read.tid.hex() if read.tid is not None else None
+    match read.scheme:
+        case "epc":
+            line.epc = read.value.hex()
+        case "code":
+            line.code = read.value.decode("latin-1")
+        case "beacon":
+            line.id = read.value.decode(errors="replace")
