@@ -35,6 +35,9 @@ _ENVELOPE = 2_000
 """Bytes kept free for a snapshot page's members other than its ids."""
 
 
+_LONGEST_CAUSE = 1_000
+
+
 class Epoch(msgspec.Struct, frozen=True, gc=False):
     """How an epoch of a stream stands: its last number, and how many of its rows are not confirmed."""
 
@@ -114,7 +117,7 @@ class Composer:
         ports = ",".join(f'{{"antenna":{_antenna(antenna)},"state":{quote(said)}}}' for antenna, said in antennas)
         last = "" if last_read is None else f'"lastRead":"{rfc3339(last_read)}",'
         data = (
-            f'{{"device":{quote(device)},"state":{quote(state)},"cause":{quote(cause)},'
+            f'{{"device":{quote(device)},"state":{quote(state)},"cause":{_sentence(cause)},'
             f'"since":"{rfc3339(since)}",{last}"antennas":[{ports}]}}'
         )
         return self._draft("health", device, self._ids.new(time), "readpoint.health.v1", device, rfc3339(time), data)
@@ -283,6 +286,11 @@ def _source(source: Source) -> str:
     # What is beyond any level, NaN and infinities too, is not JSON and not a level.
     level = f',"peakRssi":{rssi:.2f}' if rssi is not None and -1e6 < rssi < 1e6 else ""
     return f'{_port(source.device, source.antenna)},"reads":{source.reads}{level}}}'
+
+
+def _sentence(words: str) -> str:
+    """Devices have a say in it: it stays short, and whole characters."""
+    return quote(words[:_LONGEST_CAUSE].encode("utf-8", "replace").decode())
 
 
 @lru_cache(maxsize=4096)

@@ -338,6 +338,12 @@ def test_messages_beside_events(cloudevents_schema: Draft7Validator) -> None:
     }
 
 
+def test_what_a_device_says_of_itself_stays_short_and_text() -> None:
+    health = composer().health("r", "offline", "\ud800" + "\u20ac" * 100_000, since=DECIDED, time=DECIDED)
+    assert len(health.body) < 10_000
+    assert event(health)["data"]["cause"].startswith("?\u20ac")
+
+
 @pytest.mark.parametrize("count", [0, 1, 5_000])
 def test_snapshot_pages_hold_every_id_once_in_at_most_100_kb(cloudevents_schema: Draft7Validator, count: int) -> None:
     ids = [f"urn:epc:id:sscc:952012.{number:011d}" for number in reversed(range(count))]
