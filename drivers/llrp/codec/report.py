@@ -21,7 +21,9 @@ _REPORT = MESSAGES_BY_NAME["RO_ACCESS_REPORT"].number
 _CHUNK = 64
 """Entries taken at once: bounds what templates keep for each count."""
 
-_TEMPLATES = 32
+_LONGEST = 256
+"""Longer entries are read on their own: templates keep masks of up to this times `_CHUNK` bytes."""
+
 _NEW_TEMPLATES = 16
 """New templates one report may cost: a hostile one of ever new shapes must not become slow."""
 
@@ -63,10 +65,12 @@ class ReportDecoder:
     """Decodes the reports of one connection and remembers the shapes of its tag entries.
 
     `tid_op_specs`: the OpSpecIDs of this client's C1G2Read operations on the TID bank; their results become `Read.tid`.
+    `shapes`: how many shapes to remember; with 0 each entry is read on its own.
     """
 
-    def __init__(self, tid_op_specs: Collection[int] = ()) -> None:
+    def __init__(self, tid_op_specs: Collection[int] = (), *, shapes: int = 32) -> None:
         self._tid_op_specs = frozenset(tid_op_specs)
+        self._shapes = shapes
         self._templates: dict[int, list[_Template]] = {}
         self._known = 0
 
@@ -92,9 +96,11 @@ class ReportDecoder:
     def learn(self, data: bytes, start: int, length: int, parts: list[Part]) -> None:
         """Keep the shape of this entry, if it is one that a template can tell from others."""
         names = [name for name, _, _ in parts if name]
-        if len(set(names)) != len(names) or any(":" in name for name in names) or not _has_epc(names):
+        if len(set(names)) != len(names) or any(":" in name for name in names):
             return
-        if self._known >= _TEMPLATES:
+        if not self._shapes or length > _LONGEST:
+            return
+        if self._known >= self._shapes:
             self._templates.clear()
             self._known = 0
         self._known += 1
