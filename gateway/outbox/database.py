@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gateway.outbox import migrations
+from gateway.outbox.values import OutboxError
 
 FILE = "outbox.db"
 PAGE = 1024
@@ -44,9 +45,8 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """The one connection. Exclusive: no shared-memory file, and nobody else reads or writes while it is open."""
-    connection = sqlite3.connect(path, isolation_level=None)
+def _configure(connection: sqlite3.Connection) -> None:
+    """Exclusive: no shared-memory file, and nobody else reads or writes while it is open."""
     connection.execute(f"PRAGMA page_size = {PAGE}")
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.execute("PRAGMA journal_mode = WAL")
@@ -55,15 +55,23 @@ def connect(path: Path) -> sqlite3.Connection:
     # The writer checkpoints by itself: SQLite would swallow a checkpoint's failed fsync.
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-    return connection
 
 
 def open_file(path: Path) -> sqlite3.Connection:
-    """Connect and bring the schema up to date. `OutboxError` if the file is not ours or too new."""
+    """The one connection, its schema up to date. `OutboxError` if the file is not ours, too new or no database."""
     path.touch(mode=0o600)
-    connection = connect(path)
+    connection = sqlite3.connect(path, isolation_level=None)
     try:
+        migrations.identify(connection, str(path), max(migrations.scripts()))
+        _configure(connection)
         migrations.migrate(connection, str(path))
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+            raise
+        raise OutboxError(
+            f"{path}: {error}; move the file away to start a new stream, and keep it: it may be saved"
+        ) from error
     except BaseException:
         connection.close()
         raise

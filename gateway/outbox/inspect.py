@@ -32,6 +32,10 @@ class Stopped:
         """One event by its number."""
         return queries.by_number(self._sql, epoch, sequence)
 
+    def payloads(self) -> Iterator[bytes]:
+        """Every event in the file, as stored, oldest first."""
+        return (row[0] for row in self._sql.execute("SELECT payload FROM events ORDER BY id"))
+
     def count(self) -> dict[State, int]:
         """Rows by state, counted one by one."""
         found: dict[State, int] = {"pending": 0, "sent": 0, "confirmed": 0, "dead": 0}
@@ -48,9 +52,14 @@ def stopped(folder: Path) -> Iterator[Stopped]:
         raise OutboxError(f"{path}: there is no outbox here; is state_dir right, and did this segment ever run?")
     with (
         exclusive(folder, time.time()),
-        closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection,
+        closing(_read_only(path)) as connection,
     ):
-        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         if migrations.identify(connection, str(path), max(migrations.scripts())) == 0:
             raise OutboxError(f"{path}: this outbox is empty")
         yield Stopped(connection)
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    # After a clean end there is no WAL, and nothing need be made beside the file to read it.
+    killed = path.with_name(f"{path.name}-wal").exists()
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro{'' if killed else '&immutable=1'}", uri=True)

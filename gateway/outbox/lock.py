@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,8 +33,9 @@ def exclusive(folder: Path, now: float) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise OutboxLocked(_refusal(folder, os.pread(descriptor, 4096, 0))) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, msgspec.json.encode(Holder(os.getpid(), now)), 0)
+        # A full disk costs the holder's name, not the lock.
+        with suppress(OSError):
+            os.ftruncate(descriptor, os.pwrite(descriptor, msgspec.json.encode(Holder(os.getpid(), now)), 0))
         yield
     finally:
         os.close(descriptor)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
+from gateway.model import Work
 from gateway.outbox.database import PAGE
 
 BALLAST = "ballast"
 _BALLAST_MOST = 4 * 2**20
-_WAL_MOST = 4 * 2**20
+_WAL_MOST = 8 * 2**20
 _RESERVE_MOST = 2**20
 _SMALLEST = 2**20
 
@@ -25,10 +27,11 @@ class Room:
         self._sql = connection
         self._ballast = folder / BALLAST
         self._ballast_size = min(_BALLAST_MOST, size // 16)
-        self.wal_size = min(_WAL_MOST, size // 8)
+        self.wal_size = min(_WAL_MOST, size // 4)
         self.quota = size - self._ballast_size - self.wal_size
         self._reserve = min(_RESERVE_MOST, self.quota // 8)
         self._max_size = max_size
+        self._laid = False
         connection.execute(f"PRAGMA journal_size_limit = {self.wal_size}")
         self.limit(reserve=False)
 
@@ -48,25 +51,31 @@ class Room:
     def _pragma(self, name: str) -> int:
         return int(self._sql.execute(f"PRAGMA {name}").fetchone()[0])
 
-    def by_quota(self) -> bool:
-        """Whether it is the quota, not the disk, that is used up."""
-        return self._pragma("page_count") >= self._pragma("max_page_count") or self._disk_free() > self._ballast_size
+    def by_quota(self, needed: int) -> bool:
+        """Whether it is the quota, not the disk, that has no room for so many bytes."""
+        return (self._pragma("max_page_count") - self._pragma("page_count")) * PAGE < needed
 
-    def cause(self) -> str:
+    def cause(self, needed: int) -> str:
         """A sentence for a person: what is full and what to do."""
-        if self.by_quota():
+        if self.by_quota(needed):
             return (
                 f"outbox quota used up (max_size {self._max_size} bytes): events wait in memory until the uplink has"
                 " sent some; check the uplink, or raise outbox.max_size"
             )
         return f"disk full at {self._folder}: events wait in memory; free some space there"
 
+    def admits(self, needed: int) -> bool:
+        """Whether so many bytes may come in: without ballast only what needs no growth, else nothing could go out."""
+        return self._laid or self.restore() or self.free_inside() > needed
+
     def restore(self) -> bool:
         """Lay the ballast down again where there is room for twice that; true when it is there."""
-        if self._ballast.exists() and self._ballast.stat().st_size == self._ballast_size:
-            return True
-        if self._disk_free() < 2 * self._ballast_size + self.wal_size:
-            return False
+        self._laid = self._ballast.exists() and self._ballast.stat().st_size == self._ballast_size
+        if not self._laid and self._disk_free() >= 2 * self._ballast_size:
+            self._laid = self._lay()
+        return self._laid
+
+    def _lay(self) -> bool:
         descriptor = os.open(self._ballast, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             os.ftruncate(descriptor, self._ballast_size)
@@ -83,7 +92,18 @@ class Room:
     def give_up(self) -> None:
         """Throw the ballast overboard."""
         self._ballast.unlink(missing_ok=True)
+        self._laid = False
 
     def _disk_free(self) -> int:
         disk = os.statvfs(self._folder)
         return disk.f_bavail * disk.f_frsize
+
+
+def size_of(works: Sequence[Work]) -> int:
+    """Bytes of the file that works may need, generously."""
+    return 2 * sum(len(draft.body) + 512 for work in works for draft in work.drafts)
+
+
+def is_full(error: sqlite3.OperationalError) -> bool:
+    """SQLITE_FULL: the quota or the disk. Everything else ends the process: never write on after a failed write."""
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL

@@ -17,6 +17,7 @@ from gateway.model import Present, Work
 from gateway.outbox import database
 from gateway.outbox.lock import exclusive
 from gateway.outbox.mailbox import Mailbox
+from gateway.outbox.news import Committed, Opened, Plan
 from gateway.outbox.values import (
     Declare,
     Entry,
@@ -30,7 +31,7 @@ from gateway.outbox.values import (
     Selection,
     State,
 )
-from gateway.outbox.writer import Committed, Opened, Plan, Writer
+from gateway.outbox.writer import Writer
 
 __all__ = [
     "Entry",

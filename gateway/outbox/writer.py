@@ -7,19 +7,16 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from itertools import chain
-from pathlib import Path
 
-import msgspec
-
-from gateway.model import Present, Work
+from gateway.model import Work
 from gateway.outbox import database, presence, queries
 from gateway.outbox.claims import Claims
 from gateway.outbox.host_clock import ClockState, clock_state
 from gateway.outbox.ledger import Ledger, state_number
 from gateway.outbox.mailbox import GROUP, Mailbox
-from gateway.outbox.room import Room
+from gateway.outbox.news import Committed, Opened, Plan
+from gateway.outbox.room import Room, is_full, size_of
 from gateway.outbox.values import (
-    Declare,
     Entry,
     EpochState,
     Lane,
@@ -45,36 +42,6 @@ _CLOSE_GRACE = 5.0
 _NEVER = float("inf")
 
 
-class Committed(msgspec.Struct, frozen=True):
-    """One commit, or news without one: works it covered, rows it added, how the outbox stands."""
-
-    works: tuple[Work, ...]
-    rows: list[Row]
-    stats: OutboxStats
-    waiting: bool
-
-
-class Opened(msgspec.Struct, frozen=True):
-    """What the owner learns when the file is open."""
-
-    life: database.Life
-    present: list[Present]
-    stats: OutboxStats
-
-
-class Plan(msgspec.Struct, frozen=True):
-    """What a writer needs to know."""
-
-    folder: Path
-    segment: str
-    machine_id: str
-    max_size: int
-    keep_sent: float
-    linger: float
-    clock: Callable[[], float]
-    declare: Declare | None
-
-
 class Writer:
     """All methods but `__init__` run in the thread. `tell` takes what the event loop is to run."""
 
@@ -85,7 +52,7 @@ class Writer:
         self._batch: list[Work] = []
         self._batch_limit = GROUP
         self._burials: list[tuple[list[int], str]] = []
-        self._works_due = self._settle_due = self._retry_at = _NEVER
+        self._works_due = self._settle_due = self._bury_due = self._retry_at = _NEVER
         self._purge_at = self._sweep_at = 0.0
         self._cause: str | None = None
         self._clock_state: ClockState = "unset"
@@ -108,16 +75,26 @@ class Writer:
 
     def _open(self, connection: sqlite3.Connection, opened: Callable[[Opened], None]) -> None:
         plan = self._plan
-        life = database.begin(connection, plan.segment, plan.machine_id, plan.clock())
-        database.sync_folder(plan.folder)
         self._sql = connection
+        self._room = Room(plan.folder, connection, plan.max_size)
+        life = self._begin(connection)
+        database.sync_folder(plan.folder)
         self._ledger = Ledger(connection, life, plan.declare)
         self._life = life
         self._claims = Claims(self._ledger.next_rowid)
-        self._room = Room(plan.folder, connection, plan.max_size)
         self._room.restore()
         news = Opened(life, presence.load(connection), self._stats())
         self._tell(lambda: opened(news))
+
+    def _begin(self, connection: sqlite3.Connection) -> database.Life:
+        plan = self._plan
+        try:
+            return database.begin(connection, plan.segment, plan.machine_id, plan.clock())
+        except sqlite3.OperationalError as error:
+            if not is_full(error):
+                raise
+        self._room.give_up()
+        return database.begin(connection, plan.segment, plan.machine_id, plan.clock())
 
     def _turn(self) -> None:
         mailbox = self._mailbox
@@ -136,8 +113,8 @@ class Writer:
         """When there is something to do."""
         self._note(now)
         if self._cause is not None:
-            return min(self._retry_at, self._settle_due)
-        return min(self._works_due, self._settle_due, self._purge_at, now if self._burials else _NEVER)
+            return min(self._retry_at, self._settle_due, self._bury_due)
+        return min(self._works_due, self._settle_due, self._bury_due, self._purge_at)
 
     def _note(self, now: float) -> None:
         """Start the linger of what has begun to wait."""
@@ -154,6 +131,9 @@ class Writer:
         """One transaction with all that waits; without room the works wait on, and what frees room goes alone."""
         works = works and self._cause is None
         batch = tuple(self._gather()) if works else ()
+        if batch and not self._room.admits(size_of(batch)):
+            self._no_room(now, batch)
+            return
         try:
             rows = self._write(batch, now)
         except sqlite3.OperationalError as error:
@@ -182,6 +162,8 @@ class Writer:
         ledger, wall = self._ledger, self._plan.clock()
         state = self._clock(now, wall)
         settled = list(self._mailbox.settled)
+        if settled and self._cause is not None:
+            self._retry_at = now  # what was settled can be deleted
         seen = self._mailbox.take_seen() if batch or self._mailbox.closing else {}
         if self._burials:
             self._room.limit(reserve=True)
@@ -210,6 +192,7 @@ class Writer:
         for rowids, _ in self._burials:
             self._claims.forget(rowids)
         self._burials.clear()
+        self._bury_due = _NEVER
 
     def _purge(self, now: float, wall: float) -> None:
         """A step of retention, when it is due."""
@@ -229,9 +212,10 @@ class Writer:
 
     def _no_room(self, now: float, batch: tuple[Work, ...]) -> None:
         """Keep the works, in order, and try again with half of them."""
-        self._cause = self._room.cause()
+        self._cause = self._room.cause(size_of(batch or self._batch))
         self._retry_at = now + RETRY
-        self._settle_due = _NEVER if not self._mailbox.settled else now + RETRY
+        self._settle_due = now + RETRY if self._mailbox.settled else _NEVER
+        self._bury_due = now + RETRY if self._burials else _NEVER
         if batch:
             self._batch_limit = max(1, len(batch) // 2)
         while len(self._batch) > self._batch_limit:
@@ -241,25 +225,30 @@ class Writer:
     def _relieve(self, now: float) -> None:
         """Make room: settle, delete what was sent, empty the WAL; then, if it may have helped, let the works in."""
         self._retry_at = now + RETRY
-        by_quota = self._room.by_quota()
-        if not by_quota:
+        needed = size_of(self._batch)
+        if not self._room.by_quota(needed):
             self._room.give_up()
         try:
-            self._write((), now)
-            self._ledger.sweep_again()
-            looked = _PURGE_STEP
-            while looked == _PURGE_STEP:
-                with self._ledger.transaction():
-                    looked, _ = self._ledger.purge(_NEVER, _PURGE_STEP)
-            self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._empty(now)
         except sqlite3.OperationalError as error:
             if not is_full(error):
                 raise
+            self._room.give_up()
             return
-        self._frames = 0
-        needed = 2 * sum(len(draft.body) + 512 for work in self._batch for draft in work.drafts)
-        if by_quota or self._room.restore() or self._room.free_inside() > needed:
+        if self._room.admits(needed):
             self._admit(now)
+
+    def _empty(self, now: float) -> None:
+        # RESTART, not TRUNCATE: the blocks of the WAL are the room for the next commit.
+        self._sql.execute("PRAGMA wal_checkpoint(RESTART)")
+        self._write((), now)
+        self._ledger.sweep_again()
+        looked = _PURGE_STEP
+        while looked == _PURGE_STEP:
+            with self._ledger.transaction():
+                looked, _ = self._ledger.purge(_NEVER, _PURGE_STEP)
+        self._sql.execute("PRAGMA wal_checkpoint(RESTART)")
+        self._frames = 0
 
     def _admit(self, now: float) -> None:
         """Try the works again; room is there when one commit succeeds."""
@@ -270,7 +259,7 @@ class Writer:
             self._retry_at = _NEVER
 
     def _checkpoint(self) -> None:
-        if self._frames * database.PAGE < self._room.wal_size:
+        if self._frames * database.PAGE < self._room.wal_size // 2:  # the other half is the next commit's
             return
         try:
             self._sql.execute("PRAGMA wal_checkpoint(PASSIVE)")
@@ -341,7 +330,7 @@ class Writer:
         taken, bad = self._ledger.claim(self._claims, lane, rows, size)
         if bad:
             self._corrupt += len(bad)
-            self._burials.append((bad, "corrupt"))
+            self.bury(bad, "corrupt")
         return taken
 
     def release(self, rowids: list[int]) -> None:
@@ -350,6 +339,7 @@ class Writer:
 
     def bury(self, rowids: list[int], reason: str) -> None:
         self._burials.append((rowids, reason))
+        self._bury_due = 0.0
 
     def resend(self, selection: Selection) -> int:
         """Rows of the selection pending again, committed when this returns."""
@@ -360,7 +350,7 @@ class Writer:
                 self._ledger.revive(rowids, self._plan.clock())
         except sqlite3.OperationalError as error:
             if is_full(error):
-                raise OutboxError(f"nothing was resent: {self._room.cause()}") from None
+                raise OutboxError(f"nothing was resent: {self._room.cause(size_of(self._batch))}") from None
             raise
         for rowid in rowids:
             self._claims.reopen(rowid)
@@ -384,8 +374,3 @@ class Writer:
 
     def epochs(self) -> list[EpochState]:
         return queries.epochs(self._sql, self._life.epoch, self._ledger.last)
-
-
-def is_full(error: sqlite3.OperationalError) -> bool:
-    """SQLITE_FULL: the quota or the disk. Everything else ends the process: never write on after a failed write."""
-    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL

@@ -291,9 +291,12 @@ async def test_a_closed_outbox_says_so(tmp_path):
 
 
 async def test_the_body_s_own_error_comes_out_and_what_was_put_is_stored(tmp_path):
-    with pytest.raises(ZeroDivisionError):
+    async def body() -> None:
         async with outbox_in(tmp_path / "rfid") as outbox:
             outbox.put(work(1))
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await body()
     async with outbox_in(tmp_path / "rfid") as outbox:
         assert outbox.stats.pending == 1

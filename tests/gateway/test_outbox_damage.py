@@ -1,0 +1,113 @@
+"""Damage: a flipped bit costs one row and is declared; a disk that fails ends the outbox at once."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import sqlite3
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway.config.site import Outbox as Settings
+from gateway.model import Draft, Work
+from gateway.outbox.database import FILE
+from gateway.outbox.store import OutboxFailed, open_outbox
+
+BOUND = 10.0
+
+
+def work(number: int, size: int = 0) -> Work:
+    return Work((Draft("epcis", "dock-1", number.to_bytes(16, "big"), b'"n":%d,"pad":"%s"' % (number, b"x" * size)),))
+
+
+def outbox_in(folder: Path, **options):
+    return open_outbox(folder, "rfid", Settings(linger=0.001), machine_id="box-1", **options)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "payload = CAST(replace(CAST(payload AS TEXT), '\"n\":2', '\"n\":6') AS BLOB)",
+        "channel = 'health'",
+        "name = 'dock-3'",
+        "crc = crc + 1",
+    ],
+)
+async def test_a_damaged_row_is_never_sent_and_its_number_is_declared(tmp_path, damage):
+    losses = []
+
+    def declare(stream, epoch, first, last, *, count, reason, time):
+        losses.append((stream, epoch, first, last, count, reason))
+        return Draft("loss", None, bytes(16), b'"type":"readpoint.loss.v1"')
+
+    async with outbox_in(tmp_path) as outbox:
+        for number in range(1, 5):
+            outbox.put(work(number))
+        stream, epoch = outbox.stream, outbox.epoch
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as connection:
+        connection.execute(f"UPDATE events SET {damage} WHERE sequence = 2")
+    async with outbox_in(tmp_path, declare=declare) as outbox:
+        rows = await outbox.claim("historical", 9, 1 << 20)
+        assert [row.sequence for row in rows] == [1, 3, 4]
+        async with asyncio.timeout(BOUND):
+            while not outbox.stats.dead:
+                await outbox.changed()
+        assert losses == [(stream, epoch, 2, 2, 1, "corrupt")]
+        assert outbox.stats.corrupt == 1
+        [dead] = await outbox.dead_rows()
+        assert (dead.sequence, dead.reason) == (2, "corrupt")
+        [loss] = await outbox.claim("live", 9, 1 << 20)
+        assert loss.channel == "loss"
+
+
+@contextmanager
+def largest_file(size: int):
+    """Writes beyond that offset fail with EFBIG: an I/O error that is not a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_failed_write_reaches_whoever_holds_the_outbox(tmp_path):
+    async def hold() -> None:
+        async with outbox_in(tmp_path) as outbox:
+            outbox.put(work(1))
+            await outbox.flush()
+            with largest_file(512 * 1024):
+                outbox.put(work(2, size=1 << 20))
+                await asyncio.Event().wait()
+
+    with pytest.raises(OutboxFailed, match="disk I/O error"):
+        await asyncio.wait_for(hold(), BOUND)
+    async with outbox_in(tmp_path) as outbox:
+        assert [row.sequence for row in await outbox.claim("historical", 9, 1 << 24)] == [1]
+
+
+async def test_a_failed_write_reaches_whoever_waits_for_it(tmp_path):
+    async def hold() -> None:
+        async with outbox_in(tmp_path) as outbox:
+            with largest_file(512 * 1024):
+                outbox.put(work(2, size=1 << 20))
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(outbox.flush())
+                    group.create_task(outbox.drained(1))
+
+    with pytest.raises((OutboxFailed, ExceptionGroup)) as caught:
+        await asyncio.wait_for(hold(), BOUND)
+    assert isinstance(caught.value, OutboxFailed) or caught.value.subgroup(OutboxFailed)
+
+
+async def test_a_bug_in_the_writer_s_thread_is_not_swallowed(tmp_path):
+    async def hold() -> None:
+        async with outbox_in(tmp_path) as outbox:
+            outbox.put(Work((Draft("epcis", "dock-1", b"", "text, not bytes"),)))
+            await asyncio.Event().wait()
+
+    with pytest.raises(OutboxFailed) as caught:
+        await asyncio.wait_for(hold(), BOUND)
+    assert isinstance(caught.value.__cause__, TypeError)

@@ -1,0 +1,157 @@
+"""No room: the quota, the disk. It says so, keeps everything, empties itself, and goes on when there is room."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gateway.config.site import Outbox as Settings
+from gateway.model import Draft, Work
+from gateway.outbox.store import Outbox, OutboxFailed, Row, open_outbox
+
+BOUND = 30.0
+MiB = 2**20
+EVENTS = 5000
+
+
+def work(number: int, size: int = 1000) -> Work:
+    return Work((Draft("epcis", "dock-1", number.to_bytes(16, "big"), b'"n":%d,"pad":"%s"' % (number, b"x" * size)),))
+
+
+def outbox_in(folder: Path, settings: Settings, **options):
+    return open_outbox(folder, "rfid", settings, machine_id="box-1", **options)
+
+
+async def until_full(outbox: Outbox, *, full: bool = True) -> None:
+    """The outbox reports news at least once a second while it is full; each lets us look again."""
+    async with asyncio.timeout(BOUND):
+        while outbox.stats.full is not full:
+            await outbox.drained(1) if not full else await asyncio.wait_for(_news(outbox), BOUND)
+
+
+async def _news(outbox: Outbox) -> None:
+    await outbox.claim("historical", 0, 0)
+
+
+async def take_all(outbox: Outbox, wanted: int) -> list[Row]:
+    """Claim and settle until so many rows have come, as an uplink would."""
+    taken: list[Row] = []
+    async with asyncio.timeout(BOUND):
+        while len(taken) < wanted:
+            rows = await outbox.claim("live", 100, MiB)
+            outbox.settle([row.rowid for row in rows])
+            taken += rows
+            if not rows:
+                await outbox.changed()
+    return taken
+
+
+async def test_a_used_up_quota_holds_works_back_and_settling_lets_them_in(tmp_path):
+    settings = Settings(max_size=4 * MiB, linger=0.001)
+    async with outbox_in(tmp_path, settings) as outbox:
+        for number in range(EVENTS):
+            outbox.put(work(number))
+        await until_full(outbox)
+        assert "quota used up" in outbox.stats.cause
+        assert "max_size" in outbox.stats.cause
+        assert outbox.backlog > 0
+        assert outbox.stats.pending + outbox.backlog == EVENTS
+        used = sum(item.stat().st_size for item in tmp_path.iterdir())
+        assert used <= 4 * MiB + 4096
+        rows = await take_all(outbox, EVENTS)
+        assert [row.sequence for row in rows] == list(range(1, EVENTS + 1))
+        assert [b'"n":%d,' % number in row.payload for number, row in enumerate(rows)] == [True] * EVENTS
+        await asyncio.wait_for(outbox.drained(1), BOUND)
+        assert not outbox.stats.full
+        assert outbox.stats.cause is None
+
+
+async def test_a_dead_letter_is_declared_from_the_reserve_of_a_full_outbox(tmp_path):
+    declared = []
+
+    def declare(stream, epoch, first, last, *, count, reason, time):
+        declared.append((first, last))
+        return Draft("loss", None, bytes(16), b'"type":"readpoint.loss.v1"')
+
+    async with outbox_in(tmp_path, Settings(max_size=4 * MiB, linger=0.001), declare=declare) as outbox:
+        for number in range(EVENTS):
+            outbox.put(work(number))
+        await until_full(outbox)
+        rows = await outbox.claim("live", 3, MiB)
+        outbox.dead([row.rowid for row in rows], "0x99")
+        async with asyncio.timeout(BOUND):
+            while outbox.stats.dead < 3:
+                await outbox.changed()
+        assert declared == [(1, 3)]
+        await take_all(outbox, EVENTS - 2)
+        await asyncio.wait_for(outbox.drained(1), BOUND)
+
+
+async def test_what_never_found_room_is_told_at_the_end(tmp_path, monkeypatch):
+    monkeypatch.setattr("gateway.outbox.writer._CLOSE_GRACE", 0.2)
+
+    async def body() -> None:
+        async with outbox_in(tmp_path, Settings(max_size=4 * MiB, linger=0.001)) as outbox:
+            for number in range(EVENTS):
+                outbox.put(work(number))
+            await until_full(outbox)
+
+    with pytest.raises(OutboxFailed, match="works could not be stored before the end: outbox quota used up"):
+        await body()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A tmpfs of 24 MiB."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root")
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(tmp_path)], check=False, capture_output=True, text=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"mounting is not allowed here: {mounted.stderr.strip()}")
+    yield tmp_path
+    subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+@pytest.mark.root
+async def test_a_full_disk_holds_works_back_until_there_is_room(small_disk):
+    filler = small_disk / "somebody-else-s"
+    filler.write_bytes(bytes(8 * MiB))
+    async with outbox_in(small_disk / "rfid", Settings(linger=0.001)) as outbox:
+        for number in range(14_000):
+            outbox.put(work(number))
+        await until_full(outbox)
+        assert "disk full" in outbox.stats.cause
+        assert outbox.stats.pending + outbox.backlog == 14_000
+        filler.unlink()
+        await asyncio.wait_for(outbox.drained(1), BOUND)
+        assert not outbox.stats.full
+        rows = await take_all(outbox, 14_000)
+        assert [row.sequence for row in rows] == list(range(1, 14_001))
+
+
+@pytest.mark.root
+async def test_a_full_disk_can_still_be_emptied(small_disk):
+    (small_disk / "somebody-else-s").write_bytes(bytes(8 * MiB))
+    async with outbox_in(small_disk / "rfid", Settings(linger=0.001)) as outbox:
+        for number in range(20_000):
+            outbox.put(work(number))
+        await until_full(outbox)
+        rows = await take_all(outbox, 20_000)
+        assert [row.sequence for row in rows] == list(range(1, 20_001))
+        await asyncio.wait_for(outbox.drained(1), BOUND)
+
+
+async def test_a_disk_that_stays_full_loses_nothing_that_was_committed(tmp_path):
+    async with outbox_in(tmp_path, Settings(linger=0.001)) as outbox:
+        outbox.put(work(1))
+    ballast = tmp_path / "ballast"
+    assert ballast.stat().st_size == 4 * MiB
+    async with outbox_in(tmp_path, Settings(linger=0.001, max_size=MiB)) as outbox:
+        assert ballast.stat().st_size == MiB // 16
+        assert outbox.stats.pending == 1
