@@ -148,9 +148,10 @@ def check_antenna(configuration: Element, device: Device, path: tuple[int, ...])
         _check_command(command, device, (*path, COMMAND))
 
 
-def view(antenna: int, configurations: tuple[Element, ...], device: Device) -> View:
-    """How an antenna listens: its own configuration, else the one for all (AntennaID 0), else the reader's defaults."""
-    ranked = sorted((each for each in configurations if each["AntennaID"] in (0, antenna)), key=_is_for_all)
+def view(antenna: int, own: tuple[Element, ...], defaults: tuple[Element, ...], device: Device) -> View:
+    """How an antenna listens: as the AISpec says of it, else of all (AntennaID 0), else as the reader is configured."""
+    ranked = sorted((each for each in own if each["AntennaID"] in (0, antenna)), key=_is_for_all)
+    ranked += [each for each in defaults if each["AntennaID"] == antenna]
     transmitter = next((found for each in ranked if (found := each.child("RFTransmitter"))), None)
     command = next((found for each in ranked if (found := each.child("C1G2InventoryCommand"))), None)
     control = command.child("C1G2RFControl") if command else None

@@ -15,6 +15,8 @@ from simulators.llrp_reader.reports import Extra, Reports, Selector
 
 _LATE = 20
 """Rounds a late event loop may make up for; what is older was not heard."""
+_TOGETHER = 1e-6
+"""A round that ends with its AISpec still counts, whatever the last bit of a float says."""
 _WEAKEST = -84.0
 """dBm: below it nothing is decoded, whatever the power."""
 _HOP = 0.4
@@ -55,8 +57,8 @@ class Run:
         """Does what is due at `now`, in its order."""
         self._round_ends = max(self._round_ends, now - _LATE * self._device.options.period)
         while self.ended is None and (due := self.deadline) <= now:
-            if due == self._round_ends:
-                self._round(due, extra)
+            if self._round_ends <= due + _TOGETHER:
+                self._round(self._round_ends, extra)
             elif due == self._ai_ends:
                 self.end_ai(due)
             else:
@@ -93,8 +95,8 @@ class Run:
 
     def _begin(self, index: int, now: float) -> None:
         self._ai = self.plan.ais[index]
-        configurations = self._ai.configurations + self._defaults
-        self._views = [(antenna, view(antenna, configurations, self._device)) for antenna in self._ai.antennas]
+        own, defaults, device = self._ai.configurations, self._defaults, self._device
+        self._views = [(antenna, view(antenna, own, defaults, device)) for antenna in self._ai.antennas]
         self._turn = 0
         self._progress = _Progress(self._ai.observation, len(self._views), now) if self._ai.observation else None
         self._ai_ends = _end(now, self._ai.stop == AISpecStopTriggerType.Duration, self._ai.duration)
