@@ -17,7 +17,10 @@ class UplinkView(msgspec.Struct, frozen=True, rename="camel"):
     since: float = 0.0
     in_flight: int = 0
     published: int = 0
+    events: int = 0
+    held: int = 0
     refused: dict[str, int] = {}
+    alarm: str | None = None
     promise: str = ""
     """What a PUBACK is worth, where it is less than a consumer's receipt at the broker (MQTT 3.1.1)."""
 
@@ -31,6 +34,7 @@ class OutboxView(msgspec.Struct, frozen=True, rename="camel"):
     sent: int = 0
     dead: int = 0
     stored: int = 0
+    """Events stored since the start."""
     oldest: float | None = None
     size: int = 0
     max_size: int = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 
 ROOM = 20_000
 """Lines that one subscriber may be behind: some 20 MB of events at the most."""
@@ -32,7 +32,7 @@ class Feed:
                 else:
                     queue.put_nowait(line)
 
-    async def subscribe(self, wanted: Callable[[bytes], bool] = lambda _: True) -> AsyncIterator[bytes]:
+    async def subscribe(self, wanted: Callable[[bytes], bool] = lambda _: True) -> AsyncGenerator[bytes, None]:
         """Lines from now on, until the subscriber falls behind by more than there is room for."""
         queue: asyncio.Queue[bytes] = asyncio.Queue(self._room)
         self._queues.add(queue)

@@ -13,6 +13,9 @@ MAX_REQUEST = 2**20
 """Bytes of one request, its line end included."""
 
 
+RowState = Literal["pending", "sent", "confirmed", "dead"]
+
+
 class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="verb"):
     """Any request."""
 
@@ -37,7 +40,7 @@ class Record(Ask, frozen=True, tag="record"):
 class OutboxList(Ask, frozen=True, tag="outbox.list"):
     """Rows of the outbox in a state, oldest first, after row `after`."""
 
-    state: Literal["pending", "sent", "confirmed", "dead"] | None = None
+    state: RowState | None = None
     after: int = 0
     limit: int = 100
 

@@ -144,5 +144,5 @@ async def test_a_feed_lets_go_of_who_falls_behind() -> None:
         assert await anext(quick) == b"%d" % number
     assert [line async for line in slow] == [b"1", b"2", b"3"]
     assert feed.dropped == 1
-    await quick.aclose()  # type: ignore[attr-defined]
+    await quick.aclose()
     assert not feed.watched

@@ -1,0 +1,202 @@
+"""What a running segment answers over its control socket."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager, suppress
+
+import msgspec
+
+from drivers.contract import Read, Signal, Status
+from gateway.config.site import Segment, Site
+from gateway.control import protocol
+from gateway.control.feed import Feed
+from gateway.devices import Devices
+from gateway.inbox import Inbox, Received
+from gateway.location.engine import Engine
+from gateway.outbox.store import Outbox
+from gateway.outbox.values import Entry, OutboxError, Row, Selection
+from gateway.overview import LocationView, OutboxView, Overview, UplinkView
+from gateway.pipeline import Pipeline
+from gateway.recording import format_line
+from gateway.uplink.link import Uplink
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What a running segment is made of. `since`: when it started (Unix seconds)."""
+
+    site: Site
+    segment: Segment
+    version: str
+    since: float
+    outbox: Outbox
+    inbox: Inbox
+    engine: Engine
+    pipeline: Pipeline
+    uplink: Uplink
+    devices: Devices
+
+
+class Answers:
+    """Answers requests about a running segment."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._events = Feed()
+        self._observations = Feed()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """While entered, live views see what is stored and what arrives."""
+        deaf = self._parts.outbox.listen(self._stored)
+        self._parts.pipeline.taps.add(self._received)
+        try:
+            yield
+        finally:
+            self._parts.pipeline.taps.discard(self._received)
+            deaf()
+
+    async def answer(self, request: protocol.AnyAsk) -> AsyncGenerator[bytes, None]:
+        """Lines that answer `request`. ValueError, with a sentence for who asked, for what cannot be done."""
+        async with aclosing(self._lines(request)) as lines:
+            try:
+                async for line in lines:
+                    yield line
+            except OutboxError as error:
+                raise ValueError(str(error)) from error
+
+    def _lines(self, request: protocol.AnyAsk) -> AsyncGenerator[bytes, None]:
+        match request:
+            case protocol.Status():
+                return self._status()
+            case protocol.Tail():
+                return self._tail(request)
+            case protocol.Record():
+                return self._record(request)
+            case protocol.OutboxList():
+                return self._list(request)
+            case protocol.OutboxShow():
+                return self._show(request)
+            case protocol.OutboxResend():
+                return self._resend(request)
+
+    async def _status(self) -> AsyncGenerator[bytes, None]:
+        yield msgspec.json.encode(overview(self._parts)) + b"\n"
+
+    async def _tail(self, request: protocol.Tail) -> AsyncGenerator[bytes, None]:
+        mark = f'"type":"readpoint.{request.channel}.'.encode() if request.channel else b""
+        async with aclosing(self._events.subscribe(lambda line: mark in line)) as lines:
+            async for line in lines:
+                yield line
+
+    async def _record(self, request: protocol.Record) -> AsyncGenerator[bytes, None]:
+        mark = b'"device":%b' % msgspec.json.encode(request.device) if request.device else b""
+        with suppress(TimeoutError):
+            async with (
+                asyncio.timeout(request.seconds),
+                aclosing(self._observations.subscribe(lambda line: mark in line)) as lines,
+            ):
+                async for line in lines:
+                    yield line
+
+    async def _list(self, request: protocol.OutboxList) -> AsyncGenerator[bytes, None]:
+        for entry in await self._parts.outbox.rows(request.state, request.limit, request.after):
+            yield entry_line(entry)
+
+    async def _show(self, request: protocol.OutboxShow) -> AsyncGenerator[bytes, None]:
+        identifier = None if request.id is None else uuid.UUID(request.id.removeprefix("urn:uuid:"))
+        row = await self._parts.outbox.show(id=identifier, epoch=request.epoch, sequence=request.sequence)
+        if row is None:
+            raise ValueError("no such event in this outbox: it was never stored here, or kept long enough and removed")
+        yield row.payload + b"\n"
+
+    async def _resend(self, request: protocol.OutboxResend) -> AsyncGenerator[bytes, None]:
+        selection = Selection(reason=request.reason, since=request.since)
+        count = await self._parts.outbox.resend(selection, dry_run=request.dry_run)
+        yield msgspec.json.encode({"resent": count, "dryRun": request.dry_run}) + b"\n"
+
+    def _stored(self, rows: Sequence[Row]) -> None:
+        if self._events.watched:
+            self._events.publish([row.payload + b"\n" for row in rows])
+
+    def _received(self, received: Received) -> None:
+        if self._observations.watched:
+            self._observations.publish(
+                format_line(received.device, seen, received.time).encode() + b"\n"
+                for seen in received.batch.observations
+                if isinstance(seen, Read | Signal | Status)
+            )
+
+
+def entry_line(entry: Entry) -> bytes:
+    """A row of the outbox as a JSON line."""
+    return msgspec.json.encode(entry._asdict()) + b"\n"
+
+
+def overview(parts: Parts, pid: Callable[[], int] = os.getpid) -> Overview:
+    """How the segment is at this moment."""
+    return Overview(
+        segment=parts.segment.name,
+        identity=parts.site.identity(parts.segment.name),
+        version=parts.version,
+        pid=pid(),
+        since=parts.since,
+        configuration=parts.site.digest,
+        uplink=_uplink(parts),
+        outbox=_outbox(parts.outbox),
+        location=_location(parts),
+        devices=parts.devices.health,
+        plain_devices=parts.segment.plain_devices,
+    )
+
+
+def _uplink(parts: Parts) -> UplinkView:
+    status, settings = parts.uplink.status, parts.segment.uplink
+    return UplinkView(
+        broker=f"{settings.host}:{settings.port}",
+        protocol=settings.protocol,
+        state=status.state,
+        cause=status.cause,
+        since=status.since,
+        in_flight=status.in_flight,
+        published=status.published,
+        events=status.events,
+        held=status.held,
+        refused=status.refused,
+        alarm=status.alarm,
+        promise=status.promise,
+    )
+
+
+def _outbox(outbox: Outbox) -> OutboxView:
+    stats = outbox.stats
+    return OutboxView(
+        stream=outbox.stream,
+        epoch=outbox.epoch,
+        pending=stats.pending,
+        sent=stats.sent,
+        dead=stats.dead,
+        stored=stats.appended,
+        oldest=stats.oldest_pending,
+        size=stats.bytes,
+        max_size=stats.quota,
+        full=stats.full,
+        cause=stats.cause or "",
+    )
+
+
+def _location(parts: Parts) -> LocationView:
+    counts = parts.engine.counts
+    return LocationView(
+        reads=counts.reads,
+        decided=parts.pipeline.decided,
+        present=sum(1 for _ in parts.engine.present()),
+        late=counts.late,
+        unplaced=counts.unplaced,
+        ignored=counts.ignored,
+        waiting=parts.inbox.waiting,
+        dropped=parts.inbox.dropped,
+    )

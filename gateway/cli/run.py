@@ -1,0 +1,40 @@
+"""`readpoint run`: the gateway itself."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from gateway.config.load import load
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--segment", "segments", multiple=True, metavar="NAME", help="Only this segment; may be repeated.")
+@click.option("-v", "--verbose", is_flag=True, help="Log what is normal, too.")
+def run(file: Path, segments: tuple[str, ...], *, verbose: bool) -> int:
+    """Run the site FILE until SIGTERM or Ctrl-C.
+
+    \b
+    Examples:
+      readpoint run site.yaml
+      readpoint run site.yaml --segment rfid     one segment, as its own process
+    """
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s" if not sys.stderr.isatty() else "%(asctime)s %(message)s",
+    )
+    loaded = load(file)
+    for warning in loaded.warnings:
+        click.echo(str(warning), err=True)
+    unknown = sorted(set(segments) - set(loaded.site.segments))
+    if unknown:
+        known = ", ".join(loaded.site.segments)
+        raise click.UsageError(f"{file} has no segment {unknown[0]!r}: it has {known}")
+    from gateway.app import run_site  # noqa: PLC0415 - a refused configuration needs none of it
+
+    return run_site(loaded.site, segments or tuple(loaded.site.segments))

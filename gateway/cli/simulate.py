@@ -1,0 +1,90 @@
+"""`readpoint simulate`: devices that speak their real protocol, for trying things out without one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+import click
+from simulators.llrp_reader.server import LlrpReader
+
+from simulators.llrp_reader.options import FAMILIES, Family, ReaderOptions, Tls
+from simulators.warehouse import Warehouse, aisles
+
+
+@click.group()
+def simulate() -> None:
+    """Simulate devices of the floor, on their real wire."""
+
+
+@simulate.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=5084, show_default=True, help="Port; 0 takes a free one and prints it.")
+@click.option("--tags", default=20, show_default=True, type=click.IntRange(0, 100_000), help="Tags on the floor.")
+@click.option(
+    "--antennas", default=4, show_default=True, type=click.IntRange(1, 32), help="Antennas, one over each aisle."
+)
+@click.option(
+    "--family", default="impinj-speedway", show_default=True, type=click.Choice(FAMILIES), help="Whose reader."
+)
+@click.option("--stay", default=60.0, show_default=True, help="Seconds a tag stays in its aisle, on average.")
+@click.option("--seed", default=1, show_default=True, help="The same seed gives the same floor.")
+@click.option("--control-port", type=int, help="Take orders for faults here (JSON lines on loopback).")
+@click.option("--cert", type=click.Path(exists=True), help="Speak TLS with this certificate (PEM).")
+@click.option("--key", type=click.Path(exists=True), help="Its key (PEM).")
+@click.option(
+    "--truth", type=click.Path(path_type=Path), help="At the end, write what really happened here (JSON lines)."
+)
+def llrp(
+    *,
+    host: str,
+    port: int,
+    tags: int,
+    antennas: int,
+    family: Family,
+    stay: float,
+    seed: int,
+    control_port: int | None,
+    cert: str | None,
+    key: str | None,
+    truth: Path | None,
+) -> None:
+    """An RFID reader that speaks LLRP: tags wander between the aisles under its antennas, until Ctrl-C.
+
+    \b
+    Examples:
+      readpoint simulate llrp --tags 100
+      readpoint simulate llrp --family zebra-fx --port 0 --control-port 5099
+      echo '{"fault": "silence"}' | nc 127.0.0.1 5099
+    """
+    if (cert is None) != (key is None):
+        raise click.UsageError("--cert and --key belong together")
+    tls = Tls(cert=cert, key=key) if cert and key else None
+    options = ReaderOptions(
+        name="reader", family=family, host=host, port=port, antennas=antennas, control_port=control_port, tls=tls
+    )
+    floor = _floor(antennas, tags, stay, seed)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(options, floor))
+    if truth is not None:
+        truth.write_text("".join(change.line() + "\n" for change in floor.truth()))
+
+
+def _floor(antennas: int, tags: int, stay: float, seed: int) -> Warehouse:
+    import time  # noqa: PLC0415 - the one clock of this command
+
+    zones = [f"aisle-{number}" for number in range(1, antennas + 1)]
+    floor = Warehouse(*aisles(zones, "reader"), seed=seed)
+    now = time.time()
+    for serial in range(1, tags + 1):
+        # SGTIN-96 of GTIN 9506000134352, GS1's example (TDS 2.3 section 14.6.1).
+        epc = (0x30 << 88 | 1 << 85 | 5 << 82 | 9506000 << 58 | 13435 << 38 | serial).to_bytes(12, "big")
+        floor.place(epc, zones[serial % antennas], now, stay=stay if antennas > 1 else None)
+    return floor
+
+
+async def _serve(options: ReaderOptions, floor: Warehouse) -> None:
+    async with LlrpReader(options, floor) as reader:
+        click.echo(f"{options.family} reader listens on {options.host}:{reader.port}", err=True)
+        await asyncio.Event().wait()

@@ -1,0 +1,116 @@
+"""The same facts as `--json`, for a person: rich tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from gateway.outbox.values import Entry
+from gateway.overview import Overview
+
+_COLOURS = {"online": "green", "connecting": "yellow", "degraded": "yellow", "stopped": "yellow"}
+
+
+def ago(then: float | None, now: float) -> str:
+    """`12 s ago`, `3 min ago`, `2 h ago`, `5 d ago`; a dash for never."""
+    if then is None:
+        return "-"
+    seconds = max(0.0, now - then)
+    for most, unit, name in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
+        if seconds < most:
+            return f"{seconds / unit:.0f} {name} ago"
+    return f"{seconds / 86400:.0f} d ago"
+
+
+def size(count: int) -> str:
+    """Bytes for a person, in the units of the configuration."""
+    for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count} B"
+
+
+def state(word: str) -> str:
+    """A state in its colour."""
+    return f"[{_COLOURS.get(word, 'red')}]{escape(word)}[/]"
+
+
+def print_overview(overview: Overview, now: float, console: Console | None = None) -> None:
+    """The segment, its uplink and outbox, then a row a device."""
+    console = console or Console()
+    uplink, outbox, location = overview.uplink, overview.outbox, overview.location
+    table = Table.grid(padding=(0, 2))
+    table.add_row("[bold]segment[/]", f"{overview.segment}  ({overview.identity}, readpoint {overview.version})")
+    cause = f": {escape(uplink.cause)}" if uplink.cause else ""
+    table.add_row(
+        "uplink",
+        f"{state(uplink.state)}{cause}  {escape(uplink.broker)}, MQTT {uplink.protocol}, {ago(uplink.since, now)}",
+    )
+    table.add_row("", f"{uplink.events} events published, {uplink.in_flight} in flight{_refused(uplink.refused)}")
+    if uplink.alarm:
+        table.add_row("", f"[red]{escape(uplink.alarm)}[/]")
+    if uplink.promise:
+        table.add_row("", f"[yellow]{escape(uplink.promise)}[/]")
+    table.add_row(
+        "outbox",
+        f"{outbox.pending} pending (oldest {ago(outbox.oldest, now)}), {outbox.sent} sent, {outbox.dead} dead, "
+        f"{size(outbox.size)} of {size(outbox.max_size)}",
+    )
+    if outbox.full:
+        table.add_row("", f"[red]full: {escape(outbox.cause)}[/]")
+    table.add_row(
+        "location",
+        f"{location.reads} reads, {location.decided} events, {location.present} present, "
+        f"{location.late} late, {location.unplaced} unplaced, {location.dropped} shed",
+    )
+    if overview.plain_devices:
+        table.add_row("accepts plain", ", ".join(overview.plain_devices))
+    console.print(table)
+    console.print(_devices(overview, now))
+
+
+def _refused(refused: dict[str, int]) -> str:
+    return "".join(f", {count} refused {code}" for code, count in sorted(refused.items()))
+
+
+def _devices(overview: Overview, now: float) -> Table:
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for column in ("device", "state", "since", "last read", "reads", "antennas", "cause"):
+        table.add_column(column)
+    for device in overview.devices:
+        antennas = " ".join(f"{one.antenna}:{state(one.state)}" for one in device.antennas)
+        table.add_row(
+            escape(device.device),
+            state(device.state),
+            ago(device.since, now),
+            ago(device.last_read, now),
+            str(device.reads),
+            antennas or "-",
+            escape(device.cause),
+        )
+    return table
+
+
+def print_entries(entries: Sequence[Entry], console: Console | None = None) -> None:
+    """Rows of the outbox."""
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for column in ("row", "epoch", "sequence", "channel", "name", "stored", "state", "reason", "bytes"):
+        table.add_column(column)
+    for entry in entries:
+        stored = dt.datetime.fromtimestamp(entry.stored).astimezone().isoformat(" ", "seconds")
+        table.add_row(
+            str(entry.rowid),
+            str(entry.epoch),
+            str(entry.sequence),
+            entry.channel,
+            escape(entry.name or "-"),
+            stored,
+            entry.state,
+            escape(entry.reason or ""),
+            str(entry.size),
+        )
+    (console or Console()).print(table)

@@ -1,0 +1,75 @@
+"""From observations to durable events: inbox → location engine → messages → outbox, one batch one COMMIT's worth."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from gateway.inbox import Inbox, Received
+from gateway.location.engine import Engine, Outcome
+from gateway.messages import Composer
+from gateway.model import Rules, Work
+from gateway.outbox.store import Outbox
+
+TICK = 0.1
+"""Seconds of event time between looks at the deadlines."""
+
+BACKLOG = 64
+"""Works that may wait for the outbox's writer before the pipeline stops taking from the inbox."""
+
+WRITE_BACK = 1000
+"""Presence rows whose `last seen` is written back at one time."""
+
+Tap = Callable[[Received], None]
+
+
+class Pipeline:
+    """The one task that decides. `taps` see every batch as it was received, for recordings; they must not raise."""
+
+    def __init__(
+        self, inbox: Inbox, engine: Engine, composer: Composer, outbox: Outbox, clock: Callable[[], float]
+    ) -> None:
+        self.taps: set[Tap] = set()
+        self.decided = 0
+        self._inbox = inbox
+        self._engine = engine
+        self._composer = composer
+        self._outbox = outbox
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Until the inbox is closed and empty; what was put is then in the outbox's hands."""
+        while not self._inbox.finished:
+            await self._outbox.drained(BACKLOG)
+            for received in await self._inbox.take(TICK):
+                self._decide(received)
+            self._store(self._engine.advance(self._clock()))
+            await asyncio.sleep(0)
+        self._outbox.touch(list(self._engine.present()))
+
+    def apply(self, rules: Rules) -> None:
+        """New rules between two observations; presence is kept, what left the configuration departs."""
+        self._store(self._engine.replace(rules, self._clock()))
+
+    def _decide(self, received: Received) -> None:
+        for tap in self.taps:
+            tap(received)
+        batch = received.batch
+        outcomes = self._engine.feed(received.device, batch.observations, self._clock())
+        self._store(outcomes, (batch.stored,) if batch.stored else ())
+
+    def _store(self, outcomes: list[Outcome], stored: Iterable[Callable[[], None]] = ()) -> None:
+        if not outcomes and not stored:
+            return
+        drafts = tuple(self._composer.epcis(one.transition) for one in outcomes if one.transition)
+        presence = tuple(change for one in outcomes for change in one.presence)
+        self.decided += len(drafts)
+        self._outbox.put(Work(drafts, presence, tuple(stored)))
+
+    async def write_back(self, interval: float) -> None:
+        """Now and then, `last seen` of what is present goes into the next commits; until cancelled."""
+        while True:
+            await asyncio.sleep(interval)
+            touched = self._engine.touched(WRITE_BACK)
+            if touched:
+                self._outbox.touch(touched)

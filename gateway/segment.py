@@ -1,0 +1,132 @@
+"""One segment as it runs: a nest of lifetimes. Leaving the inside first is the order of shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import msgspec
+
+from gateway.answers import Answers, Parts
+from gateway.config.site import Device, Site
+from gateway.control.server import ControlServer
+from gateway.devices import Surroundings, devices
+from gateway.health import DeviceHealth
+from gateway.identity.resolve import Resolver
+from gateway.inbox import Inbox
+from gateway.location.engine import Engine
+from gateway.messages import Composer, whole
+from gateway.model import Draft, Work
+from gateway.outbox.store import Outbox, open_outbox
+from gateway.pipeline import Pipeline
+from gateway.supervisor import Backoff
+from gateway.uplink.link import uplink
+
+log = logging.getLogger(__name__)
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How often things are done that no event asks for, in seconds, and how patient devices are retried."""
+
+    write_back: float = 20.0
+    health: float = 60.0
+    backoff: Backoff = Backoff()
+
+
+@asynccontextmanager
+async def running(
+    site: Site, name: str, version: str, pace: Pace | None = None, clock: Callable[[], float] = time.time
+) -> AsyncIterator[Parts]:
+    """Run segment `name` of `site`: entered once its devices are being read, left once all that was read is stored."""
+    pace = pace or Pace()
+    segment = site.segments[name]
+    composer = Composer(site.gateway, name, segment.rules.read_points)
+    async with AsyncExitStack() as nest:
+        outbox = await nest.enter_async_context(
+            open_outbox(
+                site.gateway.state_dir / name,
+                name,
+                segment.outbox,
+                clock=clock,
+                declare=Composer(site.gateway, name, {}).loss,
+            )
+        )
+        link = await nest.enter_async_context(uplink(site, segment, outbox, version=version, clock=clock))
+        inbox = Inbox(clock)
+        engine = Engine(segment.rules, Resolver().resolve, outbox.presence())
+        pipeline = Pipeline(inbox, engine, composer, outbox, clock)
+        await nest.enter_async_context(_deciding(pipeline, inbox, outbox, pace))
+        around = Surroundings(
+            put=inbox.put,
+            changed=lambda health: _tell(health, composer, outbox, clock()),
+            clock=clock,
+            interface=segment.device_interface,
+            base=str(site.path.parent),
+            backoff=pace.backoff,
+        )
+        running_devices = await nest.enter_async_context(devices(around, of_segment(site, name)))
+        parts = Parts(site, segment, version, clock(), outbox, inbox, engine, pipeline, link, running_devices)
+        await nest.enter_async_context(_repeating(parts, composer, pace.health, clock))
+        await nest.enter_async_context(_answering(parts, name))
+        yield parts
+
+
+def of_segment(site: Site, name: str) -> dict[str, Device]:
+    """The devices of a segment, by name."""
+    return {device.name: device for device in site.devices.values() if device.segment == name}
+
+
+@asynccontextmanager
+async def _deciding(pipeline: Pipeline, inbox: Inbox, outbox: Outbox, pace: Pace) -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(pipeline.run(), name="pipeline")
+        writing_back = group.create_task(pipeline.write_back(pace.write_back), name="write back")
+        yield
+        inbox.close()
+        writing_back.cancel()
+    await outbox.flush()
+
+
+@asynccontextmanager
+async def _repeating(
+    parts: Parts, composer: Composer, interval: float, clock: Callable[[], float]
+) -> AsyncIterator[None]:
+    async def repeat() -> None:
+        while True:
+            await asyncio.sleep(interval)
+            for health in parts.devices.health:
+                parts.uplink.publish_unstored("health", health.device, whole(_draft(health, composer, clock())))
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(repeat(), name="health")
+        yield
+        task.cancel()
+
+
+@asynccontextmanager
+async def _answering(parts: Parts, name: str) -> AsyncIterator[None]:
+    answers = Answers(parts)
+    with answers.listening():
+        async with ControlServer(answers.answer).serve(parts.site.gateway.run_dir / f"{name}.sock"):
+            yield
+
+
+def _tell(health: DeviceHealth, composer: Composer, outbox: Outbox, now: float) -> None:
+    quiet = health.state in ("online", "connecting")
+    log.log(logging.INFO if quiet else logging.WARNING, "%s: %s: %s", health.device, health.state, health.cause)
+    outbox.put(Work((_draft(health, composer, now),)))
+
+
+def _draft(health: DeviceHealth, composer: Composer, now: float) -> Draft:
+    return composer.health(
+        health.device,
+        health.state,
+        health.cause,
+        since=health.since,
+        time=now,
+        last_read=health.last_read,
+        antennas=[(one.antenna, one.state) for one in health.antennas],
+    )
