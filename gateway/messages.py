@@ -10,17 +10,19 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quote
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote as percent
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from drivers.contract import Antenna
-from gateway.config.site import Gateway
 from gateway.ids import Ids, text
 from gateway.model import ByDirection, Channel, Direction, Draft, Passage, ReadPoint, Source, Transition
 from gateway.timestamps import offset, rfc3339
+
+if TYPE_CHECKING:
+    from gateway.config.site import Gateway
 
 LossReason = Literal["full", "corrupt", "dead-letter", "refused"]
 

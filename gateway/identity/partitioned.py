@@ -232,8 +232,8 @@ def _write_tail(row: Partitioned, writer: Writer, serial: str) -> None:
     elif row.tail == "text":
         _write_text(writer, serial, row.tail_bits)
     elif row.tail == "digits":
-        if 2 * 10 ** len(serial) >= 1 << row.tail_bits:
-            raise ValueError(f"{serial!r} has too many digits for {row.name}")
+        if not serial or 2 * 10 ** len(serial) >= 1 << row.tail_bits:
+            raise ValueError(f"{serial!r} has no digits, or too many for {row.name}")
         _integer(serial.lstrip("0") or "0")
         writer.put(int("1" + serial), row.tail_bits)
 

@@ -158,6 +158,7 @@ def test_a_location_without_extension_is_one_location() -> None:
         ("urn:epc:id:sgtin:0614141.812345.123456789012345678901", None),
         ("urn:epc:id:sscc:0614141.123456789", None),
         ("urn:epc:id:nothing:1.2.3", None),
+        ("urn:epc:id:sgcn:9521141.67890.", None),
         ("urn:epc:id:adi:ICAGE.P.S", None),
         ("urn:epc:id:adi:CAGEY.P.S%23", None),
         ("urn:epc:tag:sgtin-96:3.0614141.812345.6789", None),
@@ -343,6 +344,18 @@ def test_what_is_read_is_written_again(epc: bytes, flipped: int, behind: bytes) 
     if parsed.urn is not None and not parsed.name.endswith("-var"):
         bits = int(parsed.name.rpartition("-")[2])
         assert number_of(again, bits) == number_of(changed, bits)
+
+
+@settings(max_examples=300)
+@given(urns() | links(), st.text(max_size=3), st.integers(0, 80), st.integers(-1, 300))
+def test_nonsense_is_refused_as_a_value_error(case: tuple[str, str], spoilt: str, at: int, filtered: int) -> None:
+    name, uri = case
+    uri = uri[:at] + spoilt + uri[at + 1 :]
+    try:
+        epc = encode_urn(uri, filtered, name) if uri.startswith("urn:") else encode_link(uri, name, filtered)
+    except ValueError:
+        return
+    assert parse(epc).name == name
 
 
 def number_of(epc: bytes, bits: int) -> int:
