@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from drivers import registry
 from gateway.config.models import DeviceKeys, PortKeys, Site
+from gateway.config.values import NAME
 from gateway.config.variants import variant
 
 Json = dict[str, Any]
@@ -32,7 +33,9 @@ def schema() -> Json:
         "properties": {"driver": {"enum": names, "description": "Which driver talks to it."}},
         "allOf": [_when(name) for name in names],
     }
-    site["properties"]["devices"]["additionalProperties"] = {"$ref": "#/definitions/device"}
+    for key in ("segments", "read_points", "devices"):
+        site["properties"][key]["additionalProperties"] = False  # a name that is none
+    site["properties"]["devices"]["patternProperties"] = {NAME: {"$ref": "#/definitions/device"}}
     head = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "readpoint site, version 1"}
     return {**head, **site, "definitions": dict(sorted(definitions.items()))}
 

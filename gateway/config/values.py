@@ -17,7 +17,8 @@ from gateway.config.nearest import did_you_mean, listed
 from gateway.config.problem import Code
 from gateway.config.words import BIZ_STEPS, DISPOSITIONS, SCHEMES
 
-_NAME = re.compile(r"[a-z0-9-]{1,24}")
+NAME = r"^[a-z0-9-]{1,24}$"
+"""Names of gateways, sites, segments, read points and devices: they become levels of topics."""
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
 _SGLN = "urn:epc:id:sgln:"
 _INTERFACE = re.compile(r"[^\s/:]{1,15}")
@@ -67,7 +68,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _name(text: str) -> str:
-    if not _NAME.fullmatch(text):
+    if not re.fullmatch(NAME, text):
         raise refusal("bad-name", f"'{text}' is no name: 1 to 24 of a-z, 0-9 and '-', for it becomes part of a topic")
     return text
 
@@ -154,7 +155,7 @@ def _hint(schema: dict[str, Any]) -> Any:
     return Field(json_schema_extra=schema)
 
 
-Name = Annotated[str, AfterValidator(_name), _hint({"pattern": r"^[a-z0-9-]{1,24}$"})]
+Name = Annotated[str, AfterValidator(_name), _hint({"pattern": NAME})]
 BrokerUrl = Annotated[str, AfterValidator(_url), _hint({"pattern": r"^mqtts?://[^\s/@]+/?$"})]
 Address = Annotated[str, AfterValidator(_address)]
 Interface = Annotated[str, AfterValidator(_interface)]
