@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Self
 
-from drivers.contract import Antenna, Batch, Context, DriverError
+from drivers.contract import Antenna, Batch, Context, Disconnected, DriverError, Unreachable
 from drivers.llrp.link import Link, connect
 from drivers.llrp.session import Memory, Session
 from drivers.llrp.settings import PortSettings, Settings
@@ -51,6 +51,7 @@ class _Observing:
         context: Context,
     ) -> None:
         self._link = link
+        self._settings = settings
         self._clock = context.clock
         self._loop = asyncio.get_running_loop()
         self._session = Session(settings, ports, memory, now=self._loop.time())
@@ -79,6 +80,10 @@ class _Observing:
                 await self._turn()
         except DriverError as error:
             self._fail(error)
+            if isinstance(error, Disconnected) and not self._session.greeted:
+                secure = self._settings.secure
+                hint = "does it want a client certificate (tls.cert)?" if secure else "does this port expect TLS?"
+                raise Unreachable(f"{error} before it had greeted: {hint}") from error
             raise
 
     async def release(self) -> None:

@@ -71,7 +71,8 @@ class Session:
         self._memory = memory
         self._decoder = ReportDecoder(tid_op_specs=(1,))
         self._dialogue = converse(settings, ports, negotiate=memory.negotiate)
-        self._greeted = False
+        self.greeted = False
+        """Whether the reader has taken the connection."""
         self._pending: Message | None = None
         self._number = 0
         self._answer_by = now + settings.connect_timeout
@@ -137,8 +138,10 @@ class Session:
         if self._pending is not None and self._pending.name == _NEGOTIATE:
             self._memory.negotiate = False  # some 1.0.1 readers hang up on a message they do not know
 
-    def farewell(self) -> bytes:
-        """The frame that ends the conversation cleanly, so that the reader takes the next client at once."""
+    def farewell(self) -> bytes | None:
+        """The frame that ends a conversation cleanly, so that the reader takes the next client at once."""
+        if not self.greeted:
+            return None
         self._number += 1
         return encode(Message("CLOSE_CONNECTION", self._number, self._version))
 
@@ -231,7 +234,7 @@ class Session:
 
     def _event(self, message: Message, received: float, now: float) -> None:
         clock, stamp, attempt = self._memory.clock, events.stamp(message), events.attempt(message)
-        if not self._greeted and attempt is not None:
+        if not self.greeted and attempt is not None:
             self._greet(attempt, stamp, received, now)
             return
         if events.data(message).child("ConnectionCloseEvent"):
@@ -249,7 +252,7 @@ class Session:
         cause = events.refused_attempt(attempt)
         if cause is not None:
             raise Unreachable(cause)
-        self._greeted = True
+        self.greeted = True
         if stamp is not None:
             self._memory.clock.seed(stamp, received)
         self._answer_by = float("inf")

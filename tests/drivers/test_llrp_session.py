@@ -281,7 +281,9 @@ def test_version_1_1_is_used_where_both_know_it() -> None:
     ]
     script.greet()
     assert script.asked[:3] == ["GET_SUPPORTED_VERSION", "SET_PROTOCOL_VERSION", "GET_READER_CAPABILITIES"]
-    assert decode(script.session.farewell()).version == 2
+    farewell = script.session.farewell()
+    assert farewell is not None
+    assert decode(farewell).version == 2
 
 
 def test_a_reader_that_is_silent_to_the_negotiation_speaks_1_0_1() -> None:
