@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["brokers"]
 ROOT = Path(__file__).resolve().parents[1]
 
 
