@@ -1,0 +1,290 @@
+"""The uplink of one segment: keeps a connection, says `state`, and hears what the centre asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Literal, cast
+
+from gateway import topics
+from gateway.config.site import Segment, Site
+from gateway.messages import Composer, Epoch
+from gateway.model import Channel
+from gateway.outbox.values import OutboxError
+from gateway.uplink.causes import ConnectError
+from gateway.uplink.connection import Closed, Connection, Granted, Listener, Offer
+from gateway.uplink.credentials import Credentials
+from gateway.uplink.policy import SHORT_LIVED, Reconnecting
+from gateway.uplink.queue import Queue
+from gateway.uplink.requests import Request, parse_ack, parse_request
+from gateway.uplink.sender import Post, Sender
+from gateway.uplink.status import PROMISE, State, Tally, UplinkStatus
+
+_TICK = 1.0
+_REQUESTS = 16
+"""Requests heard between two ticks: more is a centre gone wrong, and costs nothing here."""
+
+_FAREWELL = 1.0
+"""Seconds the last `state` may take when the grace is used up."""
+
+
+@contextlib.asynccontextmanager
+async def uplink(
+    site: Site,
+    segment: Segment,
+    outbox: Queue,
+    *,
+    on_request: Callable[[Request], None] | None = None,
+    version: str,
+    clock: Callable[[], float] = time.time,
+) -> AsyncIterator[Uplink]:
+    """Events go out while inside; leaving sends what is left for at most `grace` seconds and says `offline`.
+
+    `on_request` is called in the loop for each valid request of the centre. Entering never waits for the broker.
+    """
+    link = Uplink(site, segment, outbox, on_request=on_request, version=version, clock=clock)
+    identity = site.identity(segment.name)
+    async with asyncio.TaskGroup() as tasks:
+        running = [
+            tasks.create_task(link.sender.run(), name=f"{identity} sender"),
+            tasks.create_task(link.keep_connected(), name=f"{identity} connection"),
+        ]
+        try:
+            yield link
+        finally:
+            await link.finish()
+            for task in running:
+                task.cancel()
+
+
+class Uplink:
+    """One segment's way to its broker. Made by `uplink`."""
+
+    def __init__(
+        self,
+        site: Site,
+        segment: Segment,
+        outbox: Queue,
+        *,
+        on_request: Callable[[Request], None] | None,
+        version: str,
+        clock: Callable[[], float],
+    ) -> None:
+        self._site = site
+        self._segment = segment
+        self._settings = segment.uplink
+        self._outbox = outbox
+        self._on_request = on_request
+        self._version = version
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._composer = Composer(site.gateway, segment.name, {})
+        self._names = (site.gateway.site, segment.name, site.gateway.id)
+        self._ack_topic = topics.ack_topic(*self._names)
+        self._request_topic = topics.request_topic(*self._names)
+        self._credentials = Credentials(self._settings.tls)
+        self._reconnecting = Reconnecting(self._settings, random.random)
+        self._tally = Tally()
+        self._topics: dict[tuple[str, str | None], str] = {}
+        self._connection: Connection | None = None
+        self._started = clock()
+        self._turned = asyncio.Event()
+        self._state: State = "connecting"
+        self._cause = ""
+        self._since = self._started
+        self._stopping: asyncio.Future[None] = self._loop.create_future()
+        self._deaf: str | None = None
+        self._state_due = False
+        self._requests_left = _REQUESTS
+        self.sender = Sender(outbox, self._settings, self._topic, self._tally, clock)
+
+    @property
+    def status(self) -> UplinkStatus:
+        tally = self._tally
+        return UplinkStatus(
+            state=self._state,
+            cause=self._cause,
+            since=self._since,
+            promise=PROMISE[self._settings.protocol],
+            alarm=self._alarm(),
+            in_flight=self.sender.in_flight,
+            held=self.sender.held,
+            published=tally.published,
+            events=tally.events,
+            refused=dict(tally.refused),
+            unheard=tally.unheard,
+            unanswered=tally.unanswered,
+            connects=tally.connects,
+            acks=tally.acks,
+            requests=tally.requests,
+            ignored=tally.ignored,
+        )
+
+    def publish_unstored(self, channel: Channel, name: str | None, payload: bytes) -> bool:
+        """Send a message that is not stored (a snapshot page, health again), once; False while it cannot be taken."""
+        return self.sender.post(Post(self._topic(channel, name), payload))
+
+    async def until(self, condition: Callable[[UplinkStatus], bool]) -> UplinkStatus:
+        """Wait for a state or cause; what is only counted wakes nobody."""
+        while not condition(status := self.status):
+            await self._turned.wait()
+        return status
+
+    async def keep_connected(self) -> None:
+        """Connect, stay, and connect again, until cancelled, or until the outbox failed: that ends whoever holds it."""
+        with contextlib.suppress(OutboxError):
+            while not self._stopping.done():
+                delay = await self._attempt()
+                await asyncio.wait({self._stopping}, timeout=delay)
+
+    async def finish(self) -> None:
+        """Send what is left for the time of the grace, say `offline`, disconnect. Never raises, never waits longer."""
+        self._stopping.set_result(None)
+        connection = self._connection
+        if connection is None:
+            return
+        with contextlib.suppress(TimeoutError, OutboxError):
+            async with asyncio.timeout(self._settings.grace):
+                await self._outbox.flush()
+                await self._before_end(connection, self.sender.drain())
+        answered: asyncio.Future[int] = self._loop.create_future()
+        with contextlib.suppress(TimeoutError, OutboxError):
+            async with asyncio.timeout(_FAREWELL):
+                if self.sender.post(await self._state_post("offline", answered)):
+                    await self._before_end(connection, answered)
+        await connection.close()
+        self._become("offline", "stopped")
+
+    async def _attempt(self) -> float:
+        """One connection, from its dialling to its end; seconds to wait before the next."""
+        listener = Listener(self.sender.acked, self._received)
+        offer = Offer(
+            self._site.identity(self._segment.name),
+            self._topic("state", None),
+            await self._state_message("offline"),
+            (self._ack_topic, self._request_topic),
+        )
+        connection = Connection(self._settings, offer, self._credentials, listener)
+        try:
+            granted = await connection.open()
+        except ConnectError as error:
+            if not self._reconnecting.taken_over:
+                self._become("refused" if error.kind == "refused" else "offline", error.cause)
+            return self._reconnecting.failed(error.kind)
+        begun, refusals = self._loop.time(), self._tally.refusals
+        closed = await self._stay(connection, granted)
+        # Some brokers end a connection whose message they refused: that accuses no other box.
+        suspicious = closed.by_peer and self._tally.refusals == refusals
+        delay = self._reconnecting.ended(self._loop.time() - begun, by_peer=suspicious)
+        if self._reconnecting.taken_over:
+            self._become("taken_over", f"{self._rival()}; next try in {delay:g} s")
+        elif not self._stopping.done():
+            self._become("offline", closed.cause)
+        return delay
+
+    async def _stay(self, connection: Connection, granted: Granted) -> Closed:
+        """Online until the connection ends: send, say `state`, watch for silence."""
+        settings = self._settings
+        self._connection = connection
+        self._tally.connects += 1
+        self._become("online", "")
+        begun, next_state = self._loop.time(), 0.0
+        tick = min(_TICK, settings.keepalive / 4, settings.ack_timeout / 4, settings.state_interval / 2)
+        try:
+            await self._outbox.begin_live()
+            self.sender.attach(connection, granted)
+            while not connection.closed.done():
+                now = self._loop.time()
+                if (now >= next_state or self._state_due) and not self._stopping.done():
+                    next_state, self._state_due = now + settings.state_interval, False
+                    self.sender.post(await self._state_post("online"))
+                self._watch(connection, now - begun)
+                await asyncio.wait({connection.closed}, timeout=tick)
+        finally:
+            connection.abort("stopped")
+            self._connection = None
+            self.sender.detach()
+        return connection.closed.result()
+
+    def _watch(self, connection: Connection, lasted: float) -> None:
+        if lasted >= SHORT_LIVED:
+            self._reconnecting.settled()
+        self._requests_left = _REQUESTS
+        oldest = self.sender.oldest
+        if oldest is not None and self._loop.time() - oldest > self._settings.ack_timeout:
+            connection.abort(f"the broker left a message unanswered for {self._settings.ack_timeout:g} s")
+        else:
+            connection.tick()
+        self._deaf = connection.deaf
+
+    def _received(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001 - the listener's signature
+        """What the centre says. Anything else than a proper message on one of the two topics is counted, no more."""
+        if not retained and topic == self._ack_topic and parse_ack(payload) is not None:
+            self._tally.acks += 1
+            return
+        request = parse_request(payload) if not retained and topic == self._request_topic else None
+        if request is None or self._requests_left <= 0:
+            self._tally.ignored += 1
+            return
+        self._tally.requests += 1
+        self._requests_left -= 1
+        if request.state:
+            self._state_due = True
+        if request.snapshot is not None and self._on_request is not None:
+            self._on_request(request)
+
+    @staticmethod
+    async def _before_end(connection: Connection, awaited: Awaitable[Any]) -> None:
+        """Wait for it, but no longer than the connection lasts."""
+        task: asyncio.Future[Any] = asyncio.ensure_future(awaited)
+        try:
+            await asyncio.wait({task, connection.closed}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            task.cancel()
+
+    async def _state_post(
+        self, state: Literal["online", "offline"], answered: asyncio.Future[int] | None = None
+    ) -> Post:
+        return Post(self._topic("state", None), await self._state_message(state), True, "state", answered)
+
+    async def _state_message(self, state: Literal["online", "offline"]) -> bytes:
+        epochs = await self._outbox.epochs()
+        return self._composer.state(
+            state,
+            stream=self._outbox.stream,
+            epochs=[Epoch(row.epoch, row.last, row.pending) for row in epochs if row.stream == self._outbox.stream],
+            previous_stream=self._outbox.previous_stream,
+            version=self._version,
+            configuration=self._site.digest,
+            since=self._started,
+            time=self._clock(),
+        )
+
+    def _topic(self, channel: str, name: str | None) -> str:
+        found = self._topics.get((channel, name))
+        if found is None:
+            found = self._topics[channel, name] = topics.topic(*self._names, cast("Channel", channel), name)
+        return found
+
+    def _become(self, state: State, cause: str) -> None:
+        if state != self._state:
+            self._since = self._clock()
+        self._state, self._cause = state, cause
+        turned, self._turned = self._turned, asyncio.Event()
+        turned.set()
+
+    def _alarm(self) -> str | None:
+        if self._reconnecting.taken_over:
+            return self._rival()
+        if self._deaf is not None:
+            return f"the broker lets this gateway not read its own ack and request topics: {self._deaf}"
+        return None
+
+    def _rival(self) -> str:
+        return (
+            f"another box uses the identity {self._site.identity(self._segment.name)}: the broker ended the last "
+            "connections within 10 s; find the box with the same gateway.id and certificate"
+        )

@@ -1,0 +1,275 @@
+"""Rows from the outbox, over whatever connection there is, settled by their PUBACK's reason code.
+
+The sender outlives connections: without one it claims nothing; when one ends, all that it held goes back to pending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from gateway.config.site import Uplink
+from gateway.outbox.values import Lane, OutboxError, Row
+from gateway.uplink.batches import EVENT_TYPE, MAX_PAYLOAD, Publication, group, rowids
+from gateway.uplink.connection import Connection, Granted
+from gateway.uplink.policy import retry_delay, shares
+from gateway.uplink.queue import LANES, Queue
+from gateway.uplink.reasons import FAILURE
+from gateway.uplink.status import Tally
+
+_CLAIM_ROWS = 1000
+_CLAIM_BYTES = 1_000_000
+"""What one claim may bring into memory."""
+
+_PACKET_OVERHEAD = 512
+"""Bytes of a PUBLISH beside its payload: fixed header, topic, properties."""
+
+_MAX_POSTS = 256
+"""Messages beside the outbox (state, snapshots, health again) that may wait for a free place."""
+
+
+class Post(msgspec.Struct, frozen=True, gc=False):
+    """A message that is not stored: sent once, while connected. A newer one of the same `key` replaces it."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+    key: str | None = None
+    answered: asyncio.Future[int] | None = None
+
+
+class _Flight(msgspec.Struct, frozen=True, gc=False):
+    sent: float
+    publication: Publication | None
+    post: Post | None = None
+
+
+class Sender:
+    """Keeps the window full: claims, publishes, settles. `topic` gives the MQTT topic of (channel, name)."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        settings: Uplink,
+        topic: Callable[[str, str | None], str],
+        tally: Tally,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._queue = queue
+        self._settings = settings
+        self._topic = topic
+        self._tally = tally
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._connection: Connection | None = None
+        self._granted = Granted()
+        self._flights: dict[int, _Flight] = {}
+        self._in_flight: dict[Lane, int] = dict.fromkeys(LANES, 0)
+        self._ready: dict[Lane, deque[Publication]] = {lane: deque() for lane in LANES}
+        self._waiting: dict[Lane, bool] = dict.fromkeys(LANES, False)
+        self._dry: dict[Lane, bool] = dict.fromkeys(LANES, False)
+        self._held: list[tuple[float, Publication]] = []
+        self._posts: deque[Post] = deque()
+        self._wake = asyncio.Event()
+        self._news: asyncio.Task[None] | None = None
+        self._round = 0
+        self._drain_round = 0
+        self._idle = asyncio.Event()
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._flights)
+
+    @property
+    def held(self) -> int:
+        """Publications that were refused and wait for their next try."""
+        return len(self._held)
+
+    @property
+    def oldest(self) -> float | None:
+        """When the oldest unanswered publication was sent, in the loop's time."""
+        return next((flight.sent for flight in self._flights.values()), None)
+
+    def attach(self, connection: Connection, granted: Granted) -> None:
+        """Send over this connection from now on."""
+        self._connection, self._granted = connection, granted
+        self._wake.set()
+
+    def detach(self) -> None:
+        """The connection is gone: whatever it left unanswered is pending again, and posts are void."""
+        self._connection = None
+        self._idle.clear()
+        flights, self._flights = list(self._flights.values()), {}
+        self._tally.unanswered += len(flights)
+        claimed = [flight.publication for flight in flights if flight.publication is not None]
+        claimed += [publication for _, publication in self._held]
+        for lane in LANES:
+            claimed += self._ready[lane]
+            self._ready[lane].clear()
+            self._in_flight[lane] = 0
+            self._waiting[lane] = self._dry[lane] = False
+        self._held.clear()
+        for post in [*self._posts, *(flight.post for flight in flights)]:
+            if post is not None and post.answered is not None and not post.answered.done():
+                post.answered.set_result(FAILURE)
+        self._posts.clear()
+        if claimed:
+            with contextlib.suppress(OutboxError):  # its own failure tells itself, and forgets all claims
+                self._queue.release(rowids(claimed))
+
+    def post(self, post: Post) -> bool:
+        """Send this beside the outbox as soon as there is a place; False when there is no connection or no room."""
+        if self._connection is None:
+            return False
+        if post.key is not None:
+            self._posts = deque(waiting for waiting in self._posts if waiting.key != post.key)
+        if len(self._posts) >= _MAX_POSTS:
+            return False
+        self._posts.append(post)
+        self._wake.set()
+        return True
+
+    async def drain(self) -> None:
+        """Return when all that was stored before the call is answered, but for what was refused."""
+        self._drain_round = self._round + 1  # a round under way may have looked too early
+        self._dry = dict.fromkeys(LANES, False)
+        self._idle.clear()
+        self._wake.set()
+        await self._idle.wait()
+
+    def acked(self, acks: list[tuple[int, int]]) -> None:
+        """PUBACKs came: (packet identifier, reason code)."""
+        settled: list[int] = []
+        for packet, code in acks:
+            flight = self._flights.pop(packet, None)
+            if flight is None:
+                continue
+            if flight.publication is None:
+                if flight.post is not None and flight.post.answered is not None and not flight.post.answered.done():
+                    flight.post.answered.set_result(code)
+                continue
+            self._in_flight[flight.publication.lane] -= 1
+            if code < FAILURE:
+                self._tally.accepted(code, len(flight.publication.rows))
+                settled += flight.publication.rowids
+            else:
+                self._refused(flight.publication, code)
+        if settled:
+            with contextlib.suppress(OutboxError):
+                self._queue.settle(settled)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled, or until the outbox failed: that ends whoever holds it."""
+        try:
+            with contextlib.suppress(OutboxError):
+                while True:
+                    await self._round_trip()
+        finally:
+            if self._news is not None:
+                self._news.cancel()
+
+    async def _round_trip(self) -> None:
+        """Send all there is a place for, then wait until something changes."""
+        self._wake.clear()
+        self._round += 1
+        self._send_posts()
+        self._send_claimed()
+        for lane in LANES:
+            await self._claim(lane)
+        self._mind()
+        await self._wake.wait()
+
+    def _refused(self, publication: Publication, code: int) -> None:
+        """Its rows stay claimed and are offered again later; those behind them go on meanwhile."""
+        self._tally.denied(code)
+        delay = retry_delay(self._settings, publication.attempts, random.random())  # noqa: S311 - jitter
+        again = msgspec.structs.replace(publication, attempts=publication.attempts + 1)
+        self._held.append((self._loop.time() + delay, again))
+        self._loop.call_later(delay, self._wake.set)
+
+    @property
+    def _window(self) -> int:
+        return max(1, min(self._settings.window, self._granted.receive_maximum))
+
+    def _places(self, lane: Lane) -> int:
+        """How many more publications of the lane may be sent now."""
+        if self._connection is None or self._connection.closed.done():
+            return 0
+        live, historical = (self._in_flight[name] > 0 or self._waiting[name] for name in LANES)
+        share = shares(self._window, live=live, historical=historical)[lane]
+        return min(share - self._in_flight[lane], self._window - len(self._flights))
+
+    def _send_posts(self) -> None:
+        while self._posts and self._places("live") > 0:
+            post = self._posts.popleft()
+            assert self._connection is not None
+            retain = post.retain and self._granted.retain
+            packet = self._connection.publish(post.topic, post.payload, EVENT_TYPE, retain=retain)
+            self._flights[packet] = _Flight(self._loop.time(), None, post)
+
+    def _send_claimed(self) -> None:
+        now = self._loop.time()
+        for due, publication in list(self._held):
+            if due <= now and self._places(publication.lane) > 0:
+                self._held.remove((due, publication))
+                self._send(publication)
+        for lane in LANES:
+            ready = self._ready[lane]
+            while ready and self._places(lane) > 0:
+                self._send(ready.popleft())
+
+    def _send(self, publication: Publication) -> None:
+        assert self._connection is not None
+        packet = self._connection.publish(
+            self._topic(publication.channel, publication.name),
+            publication.payload(self._clock()),
+            publication.content_type,
+        )
+        self._flights[packet] = _Flight(self._loop.time(), publication)
+        self._in_flight[publication.lane] += 1
+
+    async def _claim(self, lane: Lane) -> None:
+        """Take rows while the lane has places for them. A window full of refusals is answer enough: no more then."""
+        while (
+            not self._dry[lane]
+            and not self._ready[lane]
+            and len(self._held) < self._window
+            and (places := self._places(lane)) > 0
+        ):
+            limit = min(MAX_PAYLOAD, self._granted.maximum_packet - _PACKET_OVERHEAD)
+            rows: Sequence[Row] = await self._queue.claim(lane, _CLAIM_ROWS, min(_CLAIM_BYTES, places * limit))
+            self._waiting[lane], self._dry[lane] = bool(rows), not rows
+            if not rows:
+                return
+            self._ready[lane].extend(group(rows, lane, limit=limit, batch=self._settings.batch))
+            if self._connection is None:  # it went away while we waited for the rows
+                self.detach()
+                return
+            self._send_claimed()
+
+    def _mind(self) -> None:
+        """Know when something new is stored, if there is a place for it; know when all is sent."""
+        if self._connection is None or any(self._ready.values()) or any(self._waiting.values()):
+            self._idle.clear()
+            return
+        if self._flights or self._posts or self._round < self._drain_round:
+            self._idle.clear()
+        else:
+            self._idle.set()
+        if self._news is None:
+            self._news = self._loop.create_task(self._queue.changed(), name="outbox changed")
+            self._news.add_done_callback(self._told)
+
+    def _told(self, news: asyncio.Task[None]) -> None:
+        self._news = None
+        if not news.cancelled():
+            if news.exception() is None:
+                self._dry = dict.fromkeys(LANES, False)
+            self._wake.set()

@@ -1,0 +1,61 @@
+"""When the uplink tries again, and what it makes of short connections."""
+
+from __future__ import annotations
+
+from gateway.config.site import Uplink
+from gateway.uplink.policy import Reconnecting, retry_delay, shares
+
+SETTINGS = Uplink("broker", 8883)
+
+
+def test_an_unreachable_broker_is_found_within_two_seconds_however_long_it_was_away() -> None:
+    reconnecting = Reconnecting(SETTINGS, lambda: 0.999)
+    assert max(reconnecting.failed("unreachable") for _ in range(50)) <= 1.5
+
+
+def test_a_refusal_is_repeated_ever_more_rarely() -> None:
+    reconnecting = Reconnecting(SETTINGS, lambda: 1.0)
+    assert [reconnecting.failed("refused") for _ in range(8)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
+
+
+def test_delays_are_spread_over_half_their_length() -> None:
+    assert Reconnecting(SETTINGS, lambda: 0.0).failed("refused") == SETTINGS.backoff_min / 2
+
+
+def test_three_short_connections_mean_another_box() -> None:
+    reconnecting = Reconnecting(SETTINGS, lambda: 1.0)
+    for _ in range(2):
+        assert reconnecting.ended(0.1, by_peer=True) < 2
+        assert not reconnecting.taken_over
+    assert reconnecting.ended(9.9, by_peer=True) == SETTINGS.takeover_backoff
+    assert reconnecting.taken_over
+    assert reconnecting.ended(0.1, by_peer=True) == SETTINGS.takeover_backoff
+    reconnecting.settled()
+    assert not reconnecting.taken_over
+
+
+def test_what_ended_otherwise_accuses_nobody() -> None:
+    for innocent in (
+        lambda one: one.ended(10.0, by_peer=True),
+        lambda one: one.ended(1.0, by_peer=False),
+        lambda one: one.failed("unreachable"),
+    ):
+        reconnecting = Reconnecting(SETTINGS, lambda: 1.0)
+        for _ in range(4):
+            reconnecting.ended(0.1, by_peer=True)
+            innocent(reconnecting)
+            reconnecting.ended(0.1, by_peer=True)
+            assert not reconnecting.taken_over
+            innocent(reconnecting)
+
+
+def test_refused_publications_are_retried_at_most_as_rarely_as_configured() -> None:
+    delays = [retry_delay(SETTINGS, attempts, 1.0) for attempts in range(6)]
+    assert delays == [0.5, 1, 2, 4, 5, 5]
+
+
+def test_lanes_share_the_window_only_while_both_wait() -> None:
+    assert shares(20, live=True, historical=True) == {"live": 10, "historical": 10}
+    assert shares(20, live=True, historical=False)["live"] == 20
+    assert shares(20, live=False, historical=True)["historical"] == 20
+    assert shares(1, live=True, historical=True) == {"live": 1, "historical": 1}

@@ -1,0 +1,285 @@
+"""Whatever the broker does, no row is settled that it did not take, and all arrive once it is well again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from brokers import IDENTITY, Mosquitto, Pki, site_for, subscriber, work
+
+from gateway.config.site import Outbox as OutboxSettings
+from gateway.model import Work
+from gateway.outbox.store import Outbox, open_outbox
+from gateway.uplink.link import Uplink, uplink
+from simulators.mqtt_broker import Limits, Published, ScriptedBroker
+
+Brokers = Callable[..., Mosquitto]
+
+
+def is_event(published: Published) -> bool:
+    return "/epcis/" in published.topic
+
+
+def sequences(published: list[Published]) -> list[int]:
+    """The sequence numbers in these publications, batches taken apart."""
+    found = []
+    for one in filter(is_event, published):
+        read = json.loads(one.payload)
+        found += [int(event["sequence"]) for event in (read if isinstance(read, list) else [read])]
+    return found
+
+
+@asynccontextmanager
+async def connected(broker: ScriptedBroker, outbox: Outbox, **settings: object) -> AsyncIterator[Uplink]:
+    async with uplink(*site_for(broker.port, **settings), outbox, version="1") as link:
+        async with asyncio.timeout(5):
+            await link.until(lambda status: status.state == "online")
+        yield link
+
+
+async def pending(link: Uplink, outbox: Outbox) -> int:
+    """Rows not settled, once all that can be sent is answered and the settles are in the file."""
+    async with asyncio.timeout(10):
+        await outbox.flush()
+        await link.sender.drain()
+        outbox.put(Work())
+        await outbox.flush()
+    return outbox.stats.pending
+
+
+@pytest.mark.parametrize("code", [0x80, 0x83, 0x87, 0x97, 0x99])
+async def test_refused_rows_stay_and_arrive_when_the_broker_is_well_again(
+    scripted_broker: ScriptedBroker, outbox: Outbox, code: int
+) -> None:
+    accepted: list[Published] = []
+    scripted_broker.answer = lambda published: code if is_event(published) else 0
+    outbox.put(work(30))
+    async with connected(scripted_broker, outbox, backoff_min=0.02) as link:
+        await scripted_broker.until(lambda: len(list(filter(is_event, scripted_broker.published))) >= 3)
+        assert await_counts(link, code) >= 2
+        assert outbox.stats.pending == 30
+
+        def accept(published: Published) -> int:
+            accepted.append(published)
+            return 0
+
+        scripted_broker.answer = accept
+        await scripted_broker.until(lambda: sorted(sequences(accepted)) == list(range(1, 31)))
+        assert await pending(link, outbox) == 0
+
+
+def await_counts(link: Uplink, code: int) -> int:
+    return link.status.refused[f"0x{code:02X}"]
+
+
+async def test_no_matching_subscribers_is_a_success_and_counted(
+    scripted_broker: ScriptedBroker, outbox: Outbox
+) -> None:
+    scripted_broker.answer = lambda _published: 0x10
+    outbox.put(work(3))
+    async with connected(scripted_broker, outbox) as link:
+        assert await pending(link, outbox) == 0
+        assert (link.status.unheard, link.status.events) == (1, 3)
+
+
+async def test_one_event_the_broker_never_takes_does_not_hold_up_the_others(
+    scripted_broker: ScriptedBroker, outbox: Outbox
+) -> None:
+    scripted_broker.answer = lambda published: 0x99 if 7 in sequences([published]) else 0
+    outbox.put(work(200))
+    async with connected(scripted_broker, outbox, batch=False, refused_backoff=30.0, backoff_min=30.0) as link:
+        assert await pending(link, outbox) == 1
+        assert link.status.held == 1
+        outbox.put(work(50))
+        assert await pending(link, outbox) == 1
+
+
+async def test_an_unanswered_window_ends_in_a_new_connection_and_all_is_sent_again(
+    scripted_broker: ScriptedBroker, outbox: Outbox
+) -> None:
+    scripted_broker.answer = lambda published: None if is_event(published) else 0
+    outbox.put(work(60))
+    async with connected(scripted_broker, outbox, batch=False, window=5, ack_timeout=0.2) as link:
+        await scripted_broker.until(lambda: len(scripted_broker.connects) >= 2)
+        assert set(scripted_broker.connects) == {IDENTITY}
+        assert link.status.unanswered >= 4
+        assert link.status.alarm is None
+        scripted_broker.answer = lambda _published: 0
+        await scripted_broker.until(lambda: set(sequences(scripted_broker.published)) == set(range(1, 61)))
+        async with asyncio.timeout(5):
+            await link.until(lambda status: status.state == "online")
+        assert await pending(link, outbox) == 0
+    assert scripted_broker.peak <= 5
+    assert not any(published.duplicate for published in scripted_broker.published)
+
+
+@pytest.mark.parametrize(("window", "granted", "allowed"), [(20, 3, 3), (4, None, 4), (1, 1, 1)])
+async def test_never_more_in_flight_than_the_window_and_the_broker_allow(
+    scripted_broker: ScriptedBroker, outbox: Outbox, window: int, granted: int | None, allowed: int
+) -> None:
+    scripted_broker.limits = Limits(receive_maximum=granted)
+    scripted_broker.answer = lambda _published: None
+    outbox.put(work(100))
+    async with connected(scripted_broker, outbox, batch=False, window=window, grace=0.05) as link:
+        await scripted_broker.until(lambda: scripted_broker.unanswered == allowed)
+        assert link.status.in_flight == allowed
+    assert scripted_broker.peak == allowed
+
+
+async def test_a_smaller_packet_limit_and_no_retained_messages_are_respected(
+    scripted_broker: ScriptedBroker, outbox: Outbox
+) -> None:
+    scripted_broker.limits = Limits(maximum_packet=5000, retain=False)
+    outbox.put(work(100))
+    async with connected(scripted_broker, outbox) as link:
+        assert await pending(link, outbox) == 0
+    assert max(len(published.payload) for published in scripted_broker.published) <= 4500
+    assert not any(published.retain for published in scripted_broker.published)
+    assert all(published.utf8 for published in scripted_broker.published)
+
+
+@pytest.mark.parametrize(("code", "says"), [(0x87, "not authorized"), (0x84, '"3.1.1"'), (0x88, "not available")])
+async def test_a_refused_connection_says_why_and_is_tried_again(
+    scripted_broker: ScriptedBroker, outbox: Outbox, code: int, says: str
+) -> None:
+    scripted_broker.connack = code
+    outbox.put(work(1))
+    async with uplink(*site_for(scripted_broker.port), outbox, version="1") as link, asyncio.timeout(5):
+        status = await link.until(lambda status: status.state == "refused")
+        assert says in status.cause
+        assert f"0x{code:02X}" in status.cause
+        scripted_broker.connack = 0
+        await link.until(lambda status: status.state == "online")
+        assert await pending(link, outbox) == 0
+
+
+async def test_a_broker_that_answers_nothing_is_given_up(scripted_broker: ScriptedBroker, outbox: Outbox) -> None:
+    scripted_broker.silent = True
+    async with uplink(*site_for(scripted_broker.port, connect_timeout=0.2), outbox, version="1") as link:
+        async with asyncio.timeout(5):
+            status = await link.until(lambda status: status.state == "offline")
+            assert "no answer in 0.2 s" in status.cause
+            scripted_broker.silent = False
+            await link.until(lambda status: status.state == "online")
+
+
+@pytest.mark.parametrize(
+    "data", [b"\xff" * 64, b"\x40\x01\x00", b"\x30\x03\x00\xff\x00", b"\x00" * 64, b"\x40\xff\xff\xff\xff\xff"]
+)
+async def test_garbage_from_the_broker_is_a_lost_connection(
+    scripted_broker: ScriptedBroker, outbox: Outbox, data: bytes
+) -> None:
+    async with connected(scripted_broker, outbox) as link:
+        scripted_broker.garble(data)
+        await scripted_broker.until(lambda: len(scripted_broker.connects) == 2)
+        outbox.put(work(3))
+        async with asyncio.timeout(5):
+            await link.until(lambda status: status.state == "online" and status.connects == 2)
+        assert await pending(link, outbox) == 0
+
+
+async def test_a_disconnect_in_the_middle_sends_the_rest_again(scripted_broker: ScriptedBroker, outbox: Outbox) -> None:
+    taken: list[int] = []
+
+    def answer(published: Published) -> int:
+        if len(taken) == 5 and len(scripted_broker.connects) == 1:
+            return -0x8B
+        taken.extend(sequences([published]))
+        return 0
+
+    scripted_broker.answer = answer
+    outbox.put(work(20))
+    async with uplink(*site_for(scripted_broker.port, batch=False), outbox, version="1") as link:
+        await scripted_broker.until(lambda: sorted(taken) == list(range(1, 21)))
+        assert len(scripted_broker.connects) == 2
+        async with asyncio.timeout(5):
+            await link.until(lambda status: status.state == "online")
+        assert await pending(link, outbox) == 0
+
+
+@pytest.mark.broker
+async def test_two_boxes_with_one_identity_end_with_an_alarm_and_recording_goes_on(
+    mosquitto: Brokers, pki: Pki, outbox: Outbox, tmp_path: Path
+) -> None:
+    broker = mosquitto(pki=pki)
+    broker.start()
+    site, segment = site_for(broker.port, pki.client(IDENTITY))
+    async with (
+        open_outbox(tmp_path / "twin", "rfid", OutboxSettings(), machine_id="twin") as other,
+        uplink(site, segment, outbox, version="1") as first,
+        uplink(site, segment, other, version="1") as second,
+        asyncio.timeout(20),
+    ):
+        waiting = {
+            asyncio.create_task(link.until(lambda status: status.state == "taken_over")): link
+            for link in (first, second)
+        }
+        done, rest = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in rest:
+            task.cancel()
+        loser = waiting[done.pop()]
+        assert f"another box uses the identity {IDENTITY}" in (loser.status.alarm or "")
+        mine = outbox if loser is first else other
+        mine.put(work(10))
+        await mine.flush()
+        assert mine.stats.pending == 10
+        winner, theirs = (second, other) if loser is first else (first, outbox)
+        await winner.until(lambda status: status.state == "online")
+        theirs.put(work(10))
+        assert await pending(winner, theirs) == 0
+
+
+@pytest.mark.broker
+async def test_a_frozen_broker_is_noticed_and_all_arrives_after_it(mosquitto: Brokers, outbox: Outbox) -> None:
+    broker = mosquitto()
+    broker.start()
+    with subscriber(broker) as centre:
+        async with uplink(*site_for(broker.port, keepalive=1.0, connect_timeout=0.5), outbox, version="1") as link:
+            outbox.put(work(10))
+            await centre.wait_for(10)
+            broker.freeze()
+            outbox.put(work(10))
+            async with asyncio.timeout(10):
+                status = await link.until(lambda status: status.state == "offline")
+            assert "nothing heard" in status.cause
+            broker.thaw()
+            await centre.wait_for(20)
+
+
+@pytest.mark.broker
+async def test_a_backlog_drains_beside_live_events_when_the_broker_comes_up(
+    mosquitto: Brokers, pki: Pki, outbox: Outbox
+) -> None:
+    broker = mosquitto(pki=pki)
+    for _ in range(20):
+        outbox.put(work(1000))
+    await outbox.flush()
+    async with uplink(*site_for(broker.port, pki.client(IDENTITY), window=4), outbox, version="1") as link:
+        async with asyncio.timeout(5):
+            await link.until(lambda status: status.state == "offline")
+        broker.start()
+        with subscriber(broker) as centre:
+            await centre.wait_for(2000)
+            outbox.put(work(1, "dock-1"))
+            events = await centre.wait_for(20_001, bound=30)
+        assert await pending(link, outbox) == 0
+    assert sorted(int(event["sequence"]) for event in events) == list(range(1, 20_002))
+
+
+@pytest.mark.broker
+async def test_a_restarted_broker_is_found_and_nothing_is_lost(mosquitto: Brokers, outbox: Outbox) -> None:
+    broker = mosquitto(persistence=True)
+    broker.start()
+    with subscriber(broker) as centre:
+        async with uplink(*site_for(broker.port), outbox, version="1") as link:
+            for round_ in range(3):
+                outbox.put(work(500))
+                await centre.wait_for(500 * round_ + 100)
+                broker.restart()
+            await centre.wait_for(1500, bound=20)
+            assert link.status.alarm is None
+            assert await pending(link, outbox) == 0
