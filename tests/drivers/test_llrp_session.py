@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 
-from drivers.contract import Disconnected, ProtocolViolation, Read, Rejected, Signal, Status, Unreachable
+from drivers.contract import Disconnected, DriverError, ProtocolViolation, Read, Rejected, Signal, Status, Unreachable
 from drivers.llrp.codec.values import Element, Message
 from drivers.llrp.codec.wire import decode, encode
 from drivers.llrp.session import Memory, Session
@@ -419,3 +423,50 @@ def test_a_flood_before_the_answer_ends_it() -> None:
     flood = encode(report(*[HOST] * 1000))
     with pytest.raises(Disconnected, match="floods"):
         script.session.receive([flood] * 200, HOST, 0.0)
+
+
+class Liar(Script):
+    """A reader whose frames have bytes changed on the way: `flips` says which, of how-manieth frame."""
+
+    def __init__(self, flips: list[tuple[int, int, int]], **facts: Any) -> None:
+        super().__init__(**facts)
+        self.flips = flips
+        self.said = 0
+
+    def bend(self, message: Message) -> bytes:
+        frame = bytearray(encode(message))
+        for which, where, value in self.flips:
+            if which == self.said:
+                at = where % len(frame)
+                frame[at if at not in range(2, 6) else 6] = value  # the stream itself stays in step
+        self.said += 1
+        return bytes(frame)
+
+    def run(self, events: list[Message]) -> None:
+        for message in events:
+            self.session.receive([self.bend(message)], self.received, self.now)
+            while self.session.outgoing:
+                sent, self.session.outgoing = self.session.outgoing, []
+                for answer in [answer for one in map(decode, sent) for answer in self.answer(one)]:
+                    self.session.receive([self.bend(answer)], self.received, self.now)
+
+
+@settings_of_hypothesis(max_examples=400, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 16), st.integers(0, 400), st.integers(0, 255)), min_size=1, max_size=12),
+    st.sampled_from([4711, 25882, 161]),
+)
+def test_whatever_a_reader_says_it_is_a_value_or_a_driver_error(flips: list[tuple[int, int, int]], vendor: int) -> None:
+    liar = Liar(flips, vendor=vendor, holding=True)
+    told = [
+        event(e("ConnectionAttemptEvent", Status=0)),
+        report(HOST, HOST + 1),
+        event(e("ReaderExceptionEvent", Message="hot")),
+        event(e("AntennaEvent", EventType=0, AntennaID=1)),
+        event(e("GPIEvent", GPIPortNumber=1, GPIEvent=True)),
+        event(e("ROSpecEvent", EventType=1, ROSpecID=1, PreemptingROSpecID=0)),
+        Message("KEEPALIVE", 9),
+    ]
+    with suppress(DriverError):
+        liar.run(told)
+        liar.session.tick(HOST, liar.session.deadline)
