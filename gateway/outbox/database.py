@@ -17,6 +17,7 @@ PAGE = 1024
 """Bytes a page: an event of 1 kB then costs half of what it costs on pages of 4 kB, at one event a commit."""
 
 _CACHE_KIB = 4096
+_DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 
 
 class Life(NamedTuple):
@@ -46,9 +47,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _configure(connection: sqlite3.Connection) -> None:
-    """Exclusive: no shared-memory file, and nobody else reads or writes while it is open."""
     connection.execute(f"PRAGMA page_size = {PAGE}")
-    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -58,20 +57,30 @@ def _configure(connection: sqlite3.Connection) -> None:
 
 
 def open_file(path: Path) -> sqlite3.Connection:
-    """The one connection, its schema up to date. `OutboxError` if the file is not ours, too new or no database."""
+    """The one connection, its schema up to date. Exclusive: nobody else reads or writes, and there is no shared memory.
+
+    `OutboxError` if the file is not ours, too new, no database, or not to be written.
+    """
+    try:
+        return _open(path)
+    except (sqlite3.DatabaseError, OSError) as error:
+        damaged = isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF in _DAMAGED
+        remedy = (
+            "move the file away to start a new stream, and keep it: it may be saved"
+            if damaged
+            else "look whether the disk is full, read-only or failing"
+        )
+        raise OutboxError(f"{path}: {error}; {remedy}") from error
+
+
+def _open(path: Path) -> sqlite3.Connection:
     path.touch(mode=0o600)
     connection = sqlite3.connect(path, isolation_level=None)
     try:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         migrations.identify(connection, str(path), max(migrations.scripts()))
         _configure(connection)
         migrations.migrate(connection, str(path))
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
-            raise
-        raise OutboxError(
-            f"{path}: {error}; move the file away to start a new stream, and keep it: it may be saved"
-        ) from error
     except BaseException:
         connection.close()
         raise

@@ -69,7 +69,10 @@ async def open_outbox(
     cancelled and `OutboxFailed` comes out. `declare` makes `loss` messages, in another thread: give it a composer of
     its own; without it a lost row is counted and kept, not declared.
     """
-    await asyncio.to_thread(database.prepare, folder)
+    try:
+        await asyncio.to_thread(database.prepare, folder)
+    except OSError as error:
+        raise OutboxError(f"{folder}: {error.strerror}; the user the gateway runs as must own this folder") from error
     if machine_id is None:
         machine_id = await asyncio.to_thread(_machine_id)
     plan = Plan(folder, segment, machine_id, settings.max_size, settings.keep_sent, settings.linger, clock, declare)

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from itertools import chain
+from typing import Literal
 
 from gateway.model import Work
 from gateway.outbox import database, presence, queries
@@ -35,6 +36,9 @@ RETRY = 1.0
 """Seconds between attempts while there is no room."""
 
 PURGE_EVERY = 60.0
+MOST = 2000
+"""Events a commit takes of a longer queue: one fsync for more of them."""
+
 _PURGE_STEP = 1000
 _SWEEP_EVERY = 3600.0
 _CLOCK_EVERY = 10.0
@@ -50,7 +54,7 @@ class Writer:
         self._mailbox = mailbox
         self._tell = tell
         self._batch: list[Work] = []
-        self._batch_limit = GROUP
+        self._most = self._batch_limit = GROUP
         self._burials: list[tuple[list[int], str]] = []
         self._works_due = self._settle_due = self._bury_due = self._retry_at = _NEVER
         self._purge_at = self._sweep_at = 0.0
@@ -69,7 +73,7 @@ class Writer:
             while not self._mailbox.closing:
                 self._turn()
             self._drain()
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._checkpoint("TRUNCATE")
         finally:
             connection.close()
 
@@ -83,6 +87,7 @@ class Writer:
         self._life = life
         self._claims = Claims(self._ledger.next_rowid)
         self._room.restore()
+        self._most = self._batch_limit = min(MOST, self._room.wal_size // 4096)
         news = Opened(life, presence.load(connection), self._stats())
         self._tell(lambda: opened(news))
 
@@ -147,13 +152,14 @@ class Writer:
             self._note(now)
             self._purge_at = min(self._purge_at, now + PURGE_EVERY)
         self._report(batch, rows)
-        self._checkpoint()
+        if self._frames * database.PAGE >= self._room.wal_size // 2:  # the other half is the next commit's
+            self._checkpoint("PASSIVE")
 
     def _gather(self) -> list[Work]:
-        """Whole works, at most a group's worth of events, at least one."""
+        """Whole works, about as many events as a commit may take, one work at least."""
         waiting, batch = self._mailbox.works, self._batch
         events = sum(len(work.drafts) for work in batch)
-        while waiting and len(batch) < self._batch_limit and events < GROUP:
+        while waiting and len(batch) < self._batch_limit and events < self._most:
             batch.append(waiting.popleft())
             events += len(batch[-1].drafts)
         return batch
@@ -161,7 +167,7 @@ class Writer:
     def _write(self, batch: tuple[Work, ...], now: float) -> list[Row]:
         ledger, wall = self._ledger, self._plan.clock()
         state = self._clock(now, wall)
-        settled = list(self._mailbox.settled)
+        settled = list(self._mailbox.settled) if self._settling(now) else []
         if settled and self._cause is not None:
             self._retry_at = now  # what was settled can be deleted
         seen = self._mailbox.take_seen() if batch or self._mailbox.closing else {}
@@ -180,15 +186,21 @@ class Writer:
         finally:
             if self._burials:
                 self._room.limit(reserve=False)
+        self._commits += bool(rows or settled or batch)
         self._forget(settled)
         self._frames += 4 + sum(2 + len(row.payload) // 900 for row in rows) + sum(len(ids) for ids, _ in settled) // 3
         return rows
+
+    def _settling(self, now: float) -> bool:
+        """Settlements ride when half their time is over: fewer pages are written twice."""
+        return now >= self._settle_due - SETTLE_LINGER / 2 or self._cause is not None or self._mailbox.closing
 
     def _forget(self, settled: list[tuple[Sequence[int], State]]) -> None:
         """What is committed is no longer waiting, nor in anybody's hands."""
         for _ in settled:
             self._claims.forget(self._mailbox.settled.popleft()[0])
-        self._settle_due = _NEVER
+        if settled:
+            self._settle_due = _NEVER
         for rowids, _ in self._burials:
             self._claims.forget(rowids)
         self._burials.clear()
@@ -255,14 +267,12 @@ class Writer:
         self._cause = None
         self._commit(now)
         if self._cause is None:
-            self._batch_limit = GROUP
+            self._batch_limit = self._most
             self._retry_at = _NEVER
 
-    def _checkpoint(self) -> None:
-        if self._frames * database.PAGE < self._room.wal_size // 2:  # the other half is the next commit's
-            return
+    def _checkpoint(self, mode: Literal["PASSIVE", "TRUNCATE"]) -> None:
         try:
-            self._sql.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            self._sql.execute(f"PRAGMA wal_checkpoint({mode})")
         except sqlite3.OperationalError as error:
             # Everything is in the WAL and safe; the next commit will find the disk full and say so.
             if not is_full(error):
@@ -314,7 +324,6 @@ class Writer:
 
     def _report(self, works: tuple[Work, ...], rows: list[Row], *, waiting: bool = False) -> None:
         self._appended += len(rows)
-        self._commits += 1
         news = Committed(works, rows, self._stats(), bool(rows) or waiting)
         self._tell(lambda: self._committed(news))
 

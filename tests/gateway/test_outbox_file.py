@@ -204,3 +204,17 @@ def test_claims_and_purges_use_their_indexes(tmp_path):
             plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}"))
             assert index in plan
             assert "TEMP B-TREE" not in plan
+
+
+async def test_a_state_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutboxError, match="must own this folder"):
+        async with outbox_in(tmp_path / "file" / "rfid"):
+            pass
+
+
+async def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / database.FILE).mkdir()
+    with pytest.raises(OutboxError, match="read-only or failing"):
+        async with outbox_in(tmp_path):
+            pass

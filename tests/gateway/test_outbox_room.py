@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -26,15 +27,11 @@ def outbox_in(folder: Path, settings: Settings, **options):
     return open_outbox(folder, "rfid", settings, machine_id="box-1", **options)
 
 
-async def until_full(outbox: Outbox, *, full: bool = True) -> None:
-    """The outbox reports news at least once a second while it is full; each lets us look again."""
+async def until_full(outbox: Outbox) -> None:
+    """Until it says that it is full. Each question is answered after what the writer did before."""
     async with asyncio.timeout(BOUND):
-        while outbox.stats.full is not full:
-            await outbox.drained(1) if not full else await asyncio.wait_for(_news(outbox), BOUND)
-
-
-async def _news(outbox: Outbox) -> None:
-    await outbox.claim("historical", 0, 0)
+        while not outbox.stats.full:
+            await outbox.epochs()
 
 
 async def take_all(outbox: Outbox, wanted: int) -> list[Row]:
@@ -147,7 +144,25 @@ async def test_a_full_disk_can_still_be_emptied(small_disk):
         await asyncio.wait_for(outbox.drained(1), BOUND)
 
 
-async def test_a_disk_that_stays_full_loses_nothing_that_was_committed(tmp_path):
+@pytest.mark.root
+async def test_an_outbox_opens_on_a_full_disk_and_sends_what_it_has(small_disk):
+    async with outbox_in(small_disk / "rfid", Settings(linger=0.001)) as outbox:
+        for number in range(100):
+            outbox.put(work(number))
+    with (small_disk / "somebody-else-s").open("wb", buffering=0) as filler, suppress(OSError):
+        while True:
+            filler.write(bytes(4096))
+    assert os.statvfs(small_disk).f_bavail == 0
+    async with outbox_in(small_disk / "rfid", Settings(linger=0.001)) as outbox:
+        assert outbox.stats.pending == 100
+        rows = await outbox.claim("historical", 100, MiB)
+        outbox.settle([row.rowid for row in rows])
+        outbox.put(work(100))
+        await take_all(outbox, 1)
+        await asyncio.wait_for(outbox.drained(1), BOUND)
+
+
+async def test_the_ballast_follows_the_quota(tmp_path):
     async with outbox_in(tmp_path, Settings(linger=0.001)) as outbox:
         outbox.put(work(1))
     ballast = tmp_path / "ballast"
