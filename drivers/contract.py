@@ -7,81 +7,55 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-Antenna = int | str
-"""A port of a device: an RFID antenna's number, a BLE adapter's name."""
+from drivers.observations import (
+    Antenna,
+    Batch,
+    Disconnected,
+    DriverError,
+    Measurement,
+    Observation,
+    ProtocolViolation,
+    Read,
+    Rejected,
+    Scheme,
+    Signal,
+    Status,
+    Unreachable,
+)
 
-Scheme = Literal["epc", "code", "beacon"]
-
-
-class Read(msgspec.Struct, frozen=True, gc=False):
-    """One sighting of one identifier by one device at one time (LLRP TagReportData, a scan, an advertisement).
-
-    `time` is the read's own time corrected to the host's clock, `received` when the gateway got it (both Unix seconds);
-    `rssi` dBm, `phase` degrees, `doppler` Hz; `pc` the Gen2 protocol-control word; `count` the sightings it stands for.
-    """
-
-    scheme: Scheme
-    value: bytes
-    time: float
-    antenna: Antenna | None = None
-    rssi: float | None = None
-    phase: float | None = None
-    doppler: float | None = None
-    received: float | None = None
-    count: int = 1
-    channel: int | None = None
-    pc: int | None = None
-    tid: bytes | None = None
-
-
-class Signal(msgspec.Struct, frozen=True, gc=False):
-    """A change of an input: GPI, photo-eye, door contact, counter."""
-
-    name: str
-    value: bool | float
-    time: float
-
-
-class Measurement(msgspec.Struct, frozen=True, gc=False):
-    """A measured value; `uom` is a UN/ECE Rec 20 code; a bad one has no value and says why in `reason`."""
-
-    point: str
-    value: float | bool | str | None
-    uom: str | None
-    quality: Literal["good", "bad"]
-    time: float
-    reason: str | None = None
-
-
-class Status(msgspec.Struct, frozen=True, gc=False):
-    """Whether a device (`antenna` None) or one of its antennas observes.
-
-    `online` observes; `stopped` answers but takes no inventory; `offline` does not answer; `degraded` observes with a
-    fault. `cause` is a sentence for a person.
-    """
-
-    antenna: Antenna | None
-    state: Literal["online", "degraded", "stopped", "offline"]
-    cause: str
-    time: float
-
-
-Observation = Read | Signal | Measurement | Status
-
-
-class Batch(msgspec.Struct, frozen=True, gc=False):
-    """Observations as they came. `stored` is called after the COMMIT that covers them, never for a dropped one."""
-
-    observations: Sequence[Observation]
-    stored: Callable[[], None] | None = None
+__all__ = [
+    "Antenna",
+    "Batch",
+    "Context",
+    "Disconnected",
+    "Driver",
+    "DriverError",
+    "DriverFactory",
+    "Duration",
+    "Measurement",
+    "Observation",
+    "ProtocolViolation",
+    "Read",
+    "Rejected",
+    "Scheme",
+    "SecretRef",
+    "Settings",
+    "Signal",
+    "Size",
+    "Status",
+    "Unreachable",
+    "parse_duration",
+    "parse_secret",
+    "parse_size",
+]
 
 
 class Driver(Protocol):
@@ -91,26 +65,6 @@ class Driver(Protocol):
     """
 
     def open(self) -> AbstractAsyncContextManager[AsyncIterator[Batch]]: ...
-
-
-class DriverError(Exception):
-    """The device cannot be observed now; the message says why and what to do. The supervisor tries again."""
-
-
-class Unreachable(DriverError):
-    """It did not answer: wrong address, off, refused, certificate not accepted."""
-
-
-class Disconnected(DriverError):
-    """It answered and then went away."""
-
-
-class ProtocolViolation(DriverError, ValueError):
-    """It said what its protocol does not allow."""
-
-
-class Rejected(DriverError):
-    """It answered and refused its configuration, or cannot do what is asked."""
 
 
 class Context(msgspec.Struct, frozen=True):

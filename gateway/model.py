@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from drivers.contract import Antenna
+from drivers.observations import Antenna
 
 Kind = Literal["zone", "portal", "checkpoint"]
 Side = Literal["inside", "outside"]

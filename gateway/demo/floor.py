@@ -8,11 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 from typing import Literal
 
-from simulators.llrp_reader.server import LlrpReader
-
 from gateway.demo.site import AISLES
 from gateway.identity.epc import encode_urn
 from simulators.llrp_reader.options import ReaderOptions
+from simulators.llrp_reader.server import LlrpReader
 from simulators.warehouse import Warehouse, aisles, dock
 
 CASES = 24
@@ -25,14 +24,14 @@ PALLET_SPEED = 2.0
 PALLET_RUN = 4.0
 """Metres before and behind the door."""
 
-DOCK = (-60.0, 0.0)
-"""Far enough from the aisles that no antenna there hears a pallet in the door."""
+DOCK = (-200.0, 0.0)
+"""Far enough from the aisles, with walls of air instead of brick, that neither hears the other's tags."""
 
 
 @asynccontextmanager
 async def readers(seconds: float, seed: int = 7) -> AsyncIterator[Mapping[str, int]]:
     """Two simulated readers, by name with their ports, over a floor on which things happen for `seconds`."""
-    mounts, doors = dock("dock-1", "dock-reader", at=DOCK)
+    mounts, doors = dock("dock-1", "dock-reader", at=DOCK, apart=4.0)
     floor = Warehouse([*mounts, *aisles(AISLES, "aisle-reader")[0]], doors, seed=seed)
     random = Random(seed)  # noqa: S311 - a show, not a secret
     start = time.time()

@@ -21,6 +21,7 @@ PURE_MODULES = (
     "gateway/recording.py",
     "gateway/ids.py",
     "gateway/timestamps.py",
+    "drivers/observations.py",
     "simulators/warehouse.py",
 )
 
