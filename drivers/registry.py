@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 import msgspec
@@ -45,18 +46,23 @@ _OWN = {
 
 def names() -> list[str]:
     """Names of all drivers, ours and those that other distributions declare in the group `readpoint.drivers`."""
-    return sorted({*_OWN, *(point.name for point in entry_points(group="readpoint.drivers"))})
+    return sorted({*_OWN, *_others()})
 
 
 def entry(name: str) -> Entry:
-    """The entry of that name. KeyError if there is none."""
+    """The entry of that name. KeyError if there is none; ImportError, AttributeError, TypeError if it is broken."""
     if name in _OWN:
         return _OWN[name]
-    for point in entry_points(group="readpoint.drivers", name=name):
-        found = point.load()
-        if isinstance(found, Entry):
-            return found
-    raise KeyError(name)
+    found = _others()[name].load()
+    if not isinstance(found, Entry):
+        raise TypeError(f"driver {name}: its entry point {_others()[name].value} is no drivers.registry.Entry")
+    return found
+
+
+@cache
+def _others() -> dict[str, EntryPoint]:
+    """Looked for once: what is installed does not change while a process runs, and looking takes milliseconds."""
+    return {point.name: point for point in entry_points(group="readpoint.drivers")}
 
 
 def _load(path: str) -> object:

@@ -15,7 +15,7 @@ from gateway.config.explain import explain, fields
 from gateway.config.findings import Findings
 from gateway.config.models import DeviceKeys, PortKeys
 from gateway.config.nearest import did_you_mean, listed
-from gateway.config.variants import AnyDevice, AnyPort, Variant, likely, own_values, variant
+from gateway.config.variants import AnyDevice, AnyPort, Variant, known, likely, own_values, trouble
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -39,7 +39,7 @@ def _device(name: Key, node: Node, findings: Findings) -> site.Device | None:
     kind = _variant(node, loc, findings)
     shared = validate(kind.device if kind else AnyDevice, node, loc, findings, _of_antennas(kind))
     ports = _ports(kind, node.get("antennas"), (*loc, "antennas"), findings)
-    if shared is None or kind is None or shared.driver not in registry.names():
+    if shared is None or kind is None or known(shared.driver) is None:
         return None
     values = cast("dict[object, object]", plain(node))
     settings = kind.entry.settings_type().model_validate(own_values(values, DeviceKeys), context=CONTEXT)
@@ -55,11 +55,13 @@ def _of_antennas(kind: Variant | None) -> dict[str, str]:
 def _variant(node: Node, loc: tuple[Key, ...], findings: Findings) -> Variant | None:
     """The settings of the device's driver; of the one probably meant where there is none of that name."""
     driver, names = node.text("driver"), registry.names()
+    kind = known(driver)
+    if kind is not None or driver is None:
+        return kind or likely(driver, node.items)
+    text = f"there is no driver '{driver}'; the drivers are {listed(names)}{did_you_mean(driver, names)}"
     if driver in names:
-        return variant(driver)
-    if driver is not None:
-        known = f"there is no driver '{driver}'; the drivers are {listed(names)}{did_you_mean(driver, names)}"
-        findings.error("unknown-driver", (*loc, "driver"), known)
+        text = f"driver '{driver}' is installed but cannot be loaded ({trouble(driver)}): install it again"
+    findings.error("unknown-driver", (*loc, "driver"), text)
     return likely(driver, node.items)
 
 

@@ -9,10 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from drivers import registry
 from gateway.config.document import Key, Node
 from gateway.config.findings import Findings
 from gateway.config.nearest import did_you_mean, listed
+from gateway.config.variants import known
 
 Loc = tuple[Key, ...]
 
@@ -28,15 +28,21 @@ class Feed(NamedTuple):
 
 
 class _Names(NamedTuple):
-    segments: list[Key]
+    segments: dict[Key, Node]
     read_points: dict[Key, Node]
     devices: dict[Key, Node]
+    gates: set[object]
 
 
 def check_references(root: Node, findings: Findings) -> None:
     """Adds every mistake and every oddity between the parts of the site."""
-    names = _Names(list(_items(root, "segments")), _items(root, "read_points"), _items(root, "devices"))
+    points = _items(root, "read_points")
+    gates: set[object] = {gate.text("device") for point in points.values() if (gate := point.get("gate"))}
+    names = _Names(_items(root, "segments"), points, _items(root, "devices"), gates)
     found = list(feeds(names.devices))
+    by_point: dict[str, list[Feed]] = defaultdict(list)
+    for feed in found:
+        by_point[feed.read_point].append(feed)
     for device, node in names.devices.items():
         _segment(device, node, names, findings)
         _placed(device, node, names, findings)
@@ -46,7 +52,7 @@ def check_references(root: Node, findings: Findings) -> None:
         _gate(name, node, names, findings)
         _by_direction(name, node, findings)
         _no_effect(name, node, findings)
-        _sides(name, node, [feed for feed in found if feed.read_point == name], findings)
+        _sides(name, node, by_point.get(str(name), []), findings)
     _one_segment(found, names, findings)
     _same(names, findings)
     _unused(found, names, findings)
@@ -85,11 +91,10 @@ def _placed(device: Key, node: Node, names: _Names, findings: Findings) -> None:
     if node.get("read_point") and node.get("antennas"):
         text = "either read_point for the whole device, or antennas: remove one"
         findings.error("both-given", (*loc, "read_point"), text, at_key=True)
-    driver = node.text("driver")
-    gates = any(gate.text("device") == device for point in names.read_points.values() if (gate := point.get("gate")))
-    if node.get("read_point") or node.get("antennas") or gates or driver not in registry.names():
+    kind = known(node.text("driver"))
+    if node.get("read_point") or node.get("antennas") or device in names.gates or kind is None:
         return
-    if registry.entry(driver).reads:
+    if kind.entry.reads:
         text = "where does it read? write read_point: NAME, or antennas: with a read point for each"
         findings.error("no-read-point", loc, text, at_key=True)
 

@@ -11,10 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from drivers import registry
 from gateway.config.models import DeviceKeys, PortKeys, Site
 from gateway.config.values import NAME
-from gateway.config.variants import variant
+from gateway.config.variants import drivers, variant
 
 Json = dict[str, Any]
 
@@ -23,7 +22,7 @@ def schema() -> Json:
     """The whole schema, with the drivers that are installed here."""
     definitions: Json = {}
     site = _definition(Site, "", definitions)
-    names = registry.names()
+    names = drivers()
     for name in names:
         _driver(name, definitions)
     definitions["device"] = {

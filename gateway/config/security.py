@@ -9,11 +9,10 @@ from pathlib import Path
 
 from pydantic_core import PydanticCustomError
 
-from drivers import registry
 from gateway.config.document import Key, Node
 from gateway.config.findings import Findings
 from gateway.config.values import Url, is_loopback, parse_url
-from gateway.config.variants import variant
+from gateway.config.variants import known
 
 Loc = tuple[Key, ...]
 
@@ -24,8 +23,9 @@ def check_links(root: Node, findings: Findings) -> None:
         uplink = node.get("uplink")
         if uplink is not None:
             _uplink(("segments", name, "uplink"), uplink, findings)
+    allowed = {name: _allowed(node) for name, node in _items(root, "segments")}
     for name, node in _items(root, "devices"):
-        _device(("devices", name), node, root, findings)
+        _device(("devices", name), node, allowed, findings)
 
 
 def check_files(root: Node, base: Path, segments: Collection[str] | None, findings: Findings) -> None:
@@ -73,16 +73,20 @@ def _uplink(loc: Loc, node: Node, findings: Findings) -> None:
         findings.warn("no-certificate", (*loc, "url"), text)
 
 
-def _device(loc: Loc, node: Node, root: Node, findings: Findings) -> None:
+def _allowed(segment: Node) -> set[object]:
+    drivers = segment.get("plain_devices")
+    return {item.value for item in drivers.items.values()} if drivers is not None else set()
+
+
+def _device(loc: Loc, node: Node, allowed: dict[Key, set[object]], findings: Findings) -> None:
     driver, host, segment = node.text("driver"), node.text("host"), node.text("segment")
-    if driver not in registry.names() or host is None or segment is None or not variant(driver).may_encrypt:
+    kind = known(driver)
+    if kind is None or host is None or segment not in allowed or not kind.may_encrypt:
         return
     tls = node.get("tls")
     if is_loopback(host) or (tls is not None and tls.kind == "mapping"):
         return
-    zones = dict(_items(root, "segments"))
-    allowed = zones[segment].get("plain_devices") if segment in zones else None
-    if segment in zones and driver not in ([item.value for item in allowed.items.values()] if allowed else []):
+    if driver not in allowed[segment]:
         text = f"{driver} without TLS, and segment '{segment}' does not accept that: give the device tls:"
         findings.error("plain-not-allowed", (*loc, "host"), f"{text}, or the segment plain_devices: [{driver}]")
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -93,10 +93,11 @@ def _interface(text: str) -> str:
 
 
 def _timezone(text: str) -> str:
-    zones = available_timezones()
-    if text not in zones:
-        guess = did_you_mean(text, zones) or "; write an IANA name, as in Europe/Madrid"
-        raise refusal("unknown-timezone", f"there is no time zone '{text}'{guess}")
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        guess = did_you_mean(text, available_timezones()) or "; write an IANA name, as in Europe/Madrid"
+        raise refusal("unknown-timezone", f"there is no time zone '{text}'{guess}") from error
     return text
 
 

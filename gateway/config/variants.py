@@ -52,19 +52,40 @@ def variant(driver: str) -> Variant:
     return Variant(entry, device, port)
 
 
+def drivers() -> list[str]:
+    """Names of the drivers that can be loaded."""
+    return [name for name in registry.names() if not trouble(name)]
+
+
+def known(driver: object) -> Variant | None:
+    """What a device with that driver may have, if there is such a driver and it can be loaded."""
+    return variant(driver) if isinstance(driver, str) and driver in registry.names() and not trouble(driver) else None
+
+
+@lru_cache
+def trouble(driver: str) -> str:
+    """Why an installed driver cannot be loaded; nothing if it can."""
+    try:
+        variant(driver)
+    except (ImportError, AttributeError, TypeError) as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
 def _joined(name: str, shared: type[_Shared], own: type[Settings]) -> type[_Shared]:
     return cast("type[_Shared]", create_model(name, __base__=(shared, own), __doc__=own.__doc__))
 
 
 def likely(driver: object, keys: Collection[object]) -> Variant | None:
     """The driver that was probably meant: by its name, else the one that knows most of these keys, at least half."""
-    names = registry.names()
+    names = drivers()
     by_name = nearest(driver, names)
     if by_name:
         return variant(by_name)
     own = set(keys) - fields(DeviceKeys).keys()
-    best = max(names, key=lambda name: len(own & _own(name)), default=None)
-    return variant(best) if best and _needed(best) <= own and 2 * len(own & _own(best)) >= len(own) else None
+    able = [name for name in names if _needed(name) <= own]
+    best = max(able, key=lambda name: len(own & _own(name)), default=None)
+    return variant(best) if best and 2 * len(own & _own(best)) >= len(own) else None
 
 
 def _own(driver: str) -> set[object]:
