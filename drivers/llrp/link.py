@@ -115,7 +115,7 @@ async def _socket(host: str, port: int, interface: str | None) -> socket.socket:
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: what cannot be a name
         raise Unreachable(f"the name {host} is not known: {_words(error)}; check host, or write its address") from error
     failure: OSError | None = None
     for family, kind, protocol, _, address in found:
@@ -153,7 +153,8 @@ def _context(tls: Tls, base: Path) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=None if tls.ca is None else str(base / tls.ca))
         if tls.cert is not None:
-            context.load_cert_chain(base / tls.cert, None if tls.key is None else base / tls.key)
+            # without a password an encrypted key would be asked for on the terminal
+            context.load_cert_chain(base / tls.cert, None if tls.key is None else base / tls.key, password="")
     except (OSError, ssl.SSLError) as error:
         files = ", ".join(name for name in (tls.ca, tls.cert, tls.key) if name)
         raise Unreachable(f"the TLS files cannot be used ({files}): {_words(error)}") from error

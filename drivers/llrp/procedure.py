@@ -76,10 +76,10 @@ def _negotiate() -> Generator[Message, Message, int]:
     if answer.name == "ERROR_MESSAGE" or refusal(answer) is not None:
         return 1
     version = min(NEWEST, int(answer["SupportedVersion"]))
-    if version != answer["CurrentVersion"]:
-        request = Message("SET_PROTOCOL_VERSION", 0, NEWEST, {"ProtocolVersion": version})
-        accepted((yield request), request.name)
-    return version
+    if version < NEWEST or answer["CurrentVersion"] == NEWEST:
+        return max(version, 1)
+    answer = yield Message("SET_PROTOCOL_VERSION", 0, NEWEST, {"ProtocolVersion": NEWEST})
+    return 1 if refusal(answer) is not None else NEWEST
 
 
 def configure(version: int, choices: Choices) -> Generator[Message, Message, Configured]:

@@ -241,6 +241,21 @@ async def test_an_unknown_interface_is_said(free_port: int) -> None:
     assert "nosuch0" in str(failure)
 
 
+async def test_the_socket_is_bound_to_the_interface() -> None:
+    async with LlrpReader(ReaderOptions(), Shelf(TAGS)) as reader:
+        settings = Settings.model_validate({"host": "127.0.0.1", "port": reader.port, **TICK})
+        watched = Watched(LlrpDriver(settings, {}, Context("dock", interface="lo")))
+        await watched.until(reads)
+        await watched.stop()
+
+
+@pytest.mark.parametrize("host", ["no such name", "x" * 80])
+async def test_a_name_nobody_knows_is_said(host: str) -> None:
+    failure = await Watched(LlrpDriver(Settings(host=host), {}, Context("dock"))).failure()
+    assert isinstance(failure, Unreachable)
+    assert "is not known" in str(failure)
+
+
 async def test_cancelled_after_any_step_the_reader_is_free_again() -> None:
     async with LlrpReader(ReaderOptions(), Shelf(TAGS)) as reader:
         driver = driver_for(reader)

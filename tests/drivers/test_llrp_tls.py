@@ -9,6 +9,12 @@ from typing import Any, NamedTuple
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from driving import Watched, reads
 
 from drivers.contract import Context, DriverError, Unreachable
@@ -39,6 +45,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     for name, issued in (("reader", reader), ("client", client)):
         issued.cert_chain_pems[0].write_to_path(folder / f"{name}.pem")
         issued.private_key_pem.write_to_path(folder / f"{name}.key")
+    key = load_pem_private_key(client.private_key_pem.bytes(), None)
+    locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    (folder / "locked.key").write_bytes(locked)
     der = ssl.PEM_cert_to_DER_cert((folder / "reader.pem").read_text())
     return Files(folder, hashlib.sha256(der).hexdigest())
 
@@ -85,10 +94,11 @@ async def test_with_our_own_certificate(files: Files) -> None:
         ({}, {"ca": "stranger.pem"}, ["certificate of 127.0.0.1 is not accepted", "tls.ca"]),
         ({}, {"fingerprint": "00" * 32}, ["another certificate than the pinned one", "FOUND"]),
         ({}, {"ca": "missing.pem"}, ["TLS files cannot be used (missing.pem)", "No such file"]),
+        ({}, {"ca": "ca.pem", "cert": "client.pem", "key": "locked.key"}, ["TLS files cannot be used", "locked.key"]),
         ({"plain": True}, {"ca": "ca.pem"}, ["TLS with 127.0.0.1 failed", "does this port speak TLS"]),
         ({"client_ca": True}, {"ca": "ca.pem"}, ["before it had greeted", "tls.cert"]),
     ],
-    ids=["wrong CA", "wrong pin", "missing file", "plain port", "no client certificate"],
+    ids=["wrong CA", "wrong pin", "missing file", "encrypted key", "plain port", "no client certificate"],
 )
 async def test_what_does_not_work_is_said(
     files: Files, case: dict[str, bool], tls: dict[str, str], words: list[str]
