@@ -7,9 +7,8 @@ NOBODY_LISTENS = 0x10
 FAILURE = 0x80
 """Codes from here on are refusals."""
 
-SERVER_SHUTTING_DOWN = 0x8B
 SESSION_TAKEN_OVER = 0x8E
-KEEP_ALIVE_TIMEOUT = 0x8D
+PACKET_TOO_LARGE = 0x95
 
 _SENTENCES = {
     0x80: "the broker gives no reason",

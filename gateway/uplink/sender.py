@@ -20,7 +20,7 @@ from gateway.uplink.batches import EVENT_TYPE, MAX_PAYLOAD, Publication, group, 
 from gateway.uplink.connection import Connection, Granted
 from gateway.uplink.policy import retry_delay, shares
 from gateway.uplink.queue import LANES, Queue
-from gateway.uplink.reasons import FAILURE
+from gateway.uplink.reasons import FAILURE, PACKET_TOO_LARGE
 from gateway.uplink.status import Tally
 
 _CLAIM_ROWS = 1000
@@ -212,7 +212,8 @@ class Sender:
             assert self._connection is not None
             retain = post.retain and self._granted.retain
             packet = self._connection.publish(post.topic, post.payload, EVENT_TYPE, retain=retain)
-            self._flights[packet] = _Flight(self._loop.time(), None, post)
+            if packet is not None:
+                self._flights[packet] = _Flight(self._loop.time(), None, post)
 
     def _send_claimed(self) -> None:
         now = self._loop.time()
@@ -227,11 +228,15 @@ class Sender:
 
     def _send(self, publication: Publication) -> None:
         assert self._connection is not None
-        packet = self._connection.publish(
-            self._topic(publication.channel, publication.name),
-            publication.payload(self._clock()),
-            publication.content_type,
-        )
+        payload = publication.payload(self._clock())
+        if len(payload) > self._granted.maximum_packet - _PACKET_OVERHEAD:
+            self._refused(publication, PACKET_TOO_LARGE)  # to send it would cost the connection
+            return
+        topic = self._topic(publication.channel, publication.name)
+        packet = self._connection.publish(topic, payload, publication.content_type)
+        if packet is None:
+            self._ready[publication.lane].appendleft(publication)
+            return
         self._flights[packet] = _Flight(self._loop.time(), publication)
         self._in_flight[publication.lane] += 1
 

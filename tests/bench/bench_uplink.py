@@ -94,6 +94,20 @@ async def live(folder: Path, broker: Mosquitto, pki: Pki, seconds: int = 3) -> N
             print(f"uplink live {LIVE:,}/s, publications: {link.status.published / wall:.0f} a second")
 
 
+async def resume(folder: Path, broker: Mosquitto, pki: Pki) -> None:
+    """From the moment the broker listens again until the first acknowledged connection."""
+    async with open_outbox(folder, "rfid", OutboxSettings(), machine_id="bench") as outbox:
+        site, segment = site_for(broker.port, pki.client(IDENTITY), backoff_min=0.5)
+        async with uplink(site, segment, outbox, version="bench") as link:
+            await link.until(lambda status: status.state == "online")
+            await asyncio.to_thread(broker.kill)
+            await asyncio.sleep(5.0)  # long enough for the waits between attempts to have grown
+            await asyncio.to_thread(broker.start)
+            begun = time.perf_counter()
+            await link.until(lambda status: status.state == "online")
+            print(f"uplink resumes after {time.perf_counter() - begun:.2f} s (target 2)")
+
+
 async def run(folder: Path) -> None:
     (folder / "pki").mkdir()
     pki = Pki(folder / "pki")
@@ -103,6 +117,7 @@ async def run(folder: Path) -> None:
         for size in (300, 1000):
             await drain(folder / f"outbox-{size}", broker, pki, size)
         await live(folder / "outbox-live", broker, pki)
+        await resume(folder / "outbox-resume", broker, pki)
     finally:
         broker.kill()
 

@@ -181,7 +181,8 @@ async def test_wrong_certificates_never_connect_and_say_why(
         "no file": Tls(ca=pki.ca, cert=tmp_path / "missing.pem", key=good.key),
         "not PEM": Tls(ca=pki.ca, cert=tmp_path / "empty.pem", key=good.key),
     }.get(trouble, good)
-    broker = mosquitto(pki=pki, certificate=pki.broker_for("other.example") if trouble == "other host" else None)
+    certificate = pki.broker_for("other.example") if trouble == "other host" else None
+    broker = mosquitto(pki=pki, certificate=certificate)
     broker.start()
     outbox.put(work(1))
     async with uplink(*site_for(broker.port, tls), outbox, version="1") as link, asyncio.timeout(5):

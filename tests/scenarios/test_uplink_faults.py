@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from brokers import IDENTITY, Mosquitto, Pki, site_for, subscriber, work
 
@@ -140,6 +141,58 @@ async def test_a_smaller_packet_limit_and_no_retained_messages_are_respected(
     assert max(len(published.payload) for published in scripted_broker.published) <= 4500
     assert not any(published.retain for published in scripted_broker.published)
     assert all(published.utf8 for published in scripted_broker.published)
+
+
+async def test_an_event_too_large_for_the_broker_stays_and_costs_no_connection(
+    scripted_broker: ScriptedBroker, outbox: Outbox
+) -> None:
+    scripted_broker.limits = Limits(maximum_packet=5000)
+    outbox.put(work(1, size=6000))
+    outbox.put(work(10))
+    async with connected(scripted_broker, outbox) as link:
+        assert await pending(link, outbox) == 1
+        assert (set(link.status.refused), link.status.connects) == ({"0x95"}, 1)
+    assert sequences(scripted_broker.published) == list(range(2, 12))
+
+
+async def test_an_identifier_that_is_never_answered_ends_the_connection(
+    scripted_broker: ScriptedBroker, outbox: Outbox
+) -> None:
+    """Packet identifiers have 16 bits: the one left open must not be given to another message."""
+    scripted_broker.answer = lambda published: None if sequences([published]) == [1] else 0
+    outbox.put(work(1))
+    async with connected(scripted_broker, outbox, batch=False) as link:
+        await scripted_broker.until(lambda: sequences(scripted_broker.published) == [1])
+        link._connection._client._last_mid = scripted_broker.published[-1].packet - 1  # type: ignore[union-attr]
+        assert link.publish_unstored("health", "dock-reader", b"{}")
+        scripted_broker.answer = lambda _published: 0
+        await scripted_broker.until(lambda: len(scripted_broker.connects) == 2)
+        async with asyncio.timeout(5):
+            await link.until(lambda status: status.state == "online" and status.connects == 2)
+        assert await pending(link, outbox) == 0
+
+
+async def test_leaving_while_connecting_is_prompt(outbox: Outbox) -> None:
+    """Something that accepts and says nothing, once before the TLS handshake and once before CONNACK."""
+    accepted = asyncio.Event()
+    done = asyncio.Event()
+
+    async def hang(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.set()
+        await done.wait()
+        writer.close()
+
+    server = await asyncio.start_server(hang, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    for secure in (True, False):
+        accepted.clear()
+        site, segment = site_for(port)
+        segment = msgspec.structs.replace(segment, uplink=msgspec.structs.replace(segment.uplink, secure=secure))
+        async with asyncio.timeout(1):
+            async with uplink(site, segment, outbox, version="1"):
+                await accepted.wait()
+    done.set()
+    server.close()
 
 
 @pytest.mark.parametrize(("code", "says"), [(0x87, "not authorized"), (0x84, '"3.1.1"'), (0x88, "not available")])
@@ -279,7 +332,10 @@ async def test_a_restarted_broker_is_found_and_nothing_is_lost(mosquitto: Broker
             for round_ in range(3):
                 outbox.put(work(500))
                 await centre.wait_for(500 * round_ + 100)
-                broker.restart()
+                await asyncio.to_thread(broker.stop)
+                async with asyncio.timeout(5):
+                    await link.until(lambda status: "connection refused" in status.cause)
+                await asyncio.to_thread(broker.start)
             await centre.wait_for(1500, bound=20)
             assert link.status.alarm is None
             assert await pending(link, outbox) == 0
