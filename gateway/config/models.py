@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from drivers.contract import Duration, Settings, Size
 from gateway.config.values import (
@@ -98,6 +98,12 @@ class Uplink(Settings):
     grace: Positive = 5.0
     """How long a shutdown waits for what is still to be sent."""
 
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if self.backoff_min > self.backoff_max:
+            raise ValueError("backoff_min is longer than backoff_max")
+        return self
+
 
 class Outbox(Settings):
     """The durable queue of a segment."""
@@ -186,13 +192,13 @@ class ReadPoint(Settings):
     disposition: DispositionEitherWay = Dispositions()
     """`disposition`: a word of GS1's CBV 2.0 or a URI; at a portal also by direction."""
     gate: Gate | None = None
-    """Reads count only while this signal is on."""
+    """At a portal: reads count only while this signal is on."""
     presence_timeout: Presence = None
-    """Unseen for this long, an object has departed; `auto` goes by how often its tag is read."""
+    """In a zone: unseen for this long, an object has departed; `auto` goes by how often its tag is read."""
     dwell: Duration = 1.0
-    """How long a neighbour must hear a tag better before the object has moved there."""
+    """In a zone: how long a neighbour must hear a tag better before the object has moved there."""
     hysteresis_db: float = Field(4.0, ge=0, le=40)
-    """How much better that is, in dB."""
+    """In a zone: how much better that is, in dB."""
     min_reads: int = Field(1, ge=1, le=1000)
     """Reads before an object counts as here."""
     rssi_floor_dbm: Dbm | None = None

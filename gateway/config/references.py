@@ -139,6 +139,8 @@ _ONLY_AT = {
     "dedup_class": {"checkpoint"},
     "dwell": {"zone"},
     "hysteresis_db": {"zone"},
+    "presence_timeout": {"zone"},
+    "gate": {"portal"},
 }
 
 

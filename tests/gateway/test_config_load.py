@@ -113,6 +113,7 @@ WARNINGS = [
         [("same-host", "devices.a.host")],
     ),
     ("side: outside", "side: inside", [("one-sided-portal", "read_points.dock")]),
+    ("kind: zone", "kind: zone, gate: {device: a, signal: gpi1}", [("no-effect", "read_points.aisle.gate")]),
     ("kind: zone", "kind: zone, dedup: 5s", [("no-effect", "read_points.aisle.dedup")]),
     ("1: aisle", "1: {read_point: aisle, side: inside}", [("no-effect", "devices.a.antennas.1.side")]),
     ('"mqtt://127.0.0.1"', "mqtts://broker", [("no-certificate", "segments.rfid.uplink.url")]),
