@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from drivers.contract import Read
+from drivers.observations import Read
 from gateway.identity.accept import matches
 from gateway.location.outcome import MAX_ALIASES, Counts, Key
 from gateway.model import Identity, ReadPoint, Rules

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from drivers.contract import Read
+from drivers.observations import Read
 from gateway.location.admission import Admission
 from gateway.location.floor import NO_LEVEL, Floor, Place
 from gateway.location.outcome import MAX_TAGS, Counts, Key, Outcome

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
-from drivers.contract import Observation, Read, Signal, Status
+from drivers.observations import Observation, Read, Signal, Status
 from gateway.ids import Ids, text
 from gateway.location.admission import Admission
 from gateway.location.checkpoint import Checkpoint
@@ -89,9 +89,10 @@ class Engine:
 
     @property
     def deadline(self) -> float | None:
-        """When `advance` may have something to do; in the past when the last call left something."""
-        if self._restored:
-            return min(known.last_seen for known in self._restored)
+        """When `advance` may have something to do; in the past when the last call left something.
+
+        The first call, to `feed` or to `advance`, is due whenever its caller starts.
+        """
         return min((rule.deadline for rule in self._rules() if rule.deadline is not None), default=None)
 
     def feed(self, device: str, observations: Sequence[Observation], now: float) -> list[Outcome]:
@@ -171,7 +172,7 @@ class Engine:
             if point is not None and point.kind == "checkpoint":
                 self._checkpoints[point.name].restore(known, now)
             elif point is not None and point.kind == "zone" and self._floor.letters(point.name, "zone"):
-                self._zones.restore(known, now)
+                self._zones.restore(known, now, out)
             else:
                 out.append(_gone(known, now))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from drivers.contract import Antenna
+from drivers.observations import Antenna
 from gateway.model import Kind, Port, ReadPoint, Rules, Side, Source
 
 

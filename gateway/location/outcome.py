@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from drivers.contract import Read
+from drivers.observations import Read
 from gateway.model import PresenceChange, Transition
 
 Key = bytes | tuple[str, bytes, int | None]

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from drivers.contract import Read
+from drivers.observations import Read
 from gateway.location.admission import Admission
 from gateway.location.crossing import CLEAR_STANDING, Crossing
 from gateway.location.floor import Floor, Place

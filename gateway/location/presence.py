@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from typing import Final
 
-from drivers.contract import Read
+from drivers.observations import Read
 from gateway.location.admission import Admission
 from gateway.location.floor import Floor, Place
 from gateway.location.memory import Departed, Memory
@@ -68,11 +68,16 @@ class Zones:
     def _present(self, tag: Tag) -> Present:
         return Present(tag.identity, self._rule.zones[tag.here].name, tag.placed, tag.last_seen)
 
-    def restore(self, known: Present, now: float) -> None:
+    def restore(self, known: Present, now: float, out: list[Outcome]) -> None:
         """Take up what was present before the start; an object known twice is where it was seen last."""
-        before = self._objects.get(known.object.uri)
-        if before is not None and before.last_seen > known.last_seen:
-            return
+        uri = known.object.uri
+        before = self._objects.get(uri)
+        if before is not None:
+            here = self._rule.zones[before.here].name
+            newer = known.last_seen >= before.last_seen
+            out.append(Outcome(None, (Absent(uri, here if newer else known.read_point),)))
+            if not newer:
+                return
         tag = self._fresh(known.object, None, known.last_seen)
         tag.here, tag.placed = self._rule.numbers[known.read_point], known.since
         self._objects[known.object.uri] = tag
@@ -107,7 +112,7 @@ class Zones:
         if tag.armed - time > self._longest:
             # It waits for an antenna that does not observe, but others hear it: ask again soon.
             self._wheel.arm(tag, time + 1.0)
-        self._rule.hear(tag, place, level, time)
+        self._rule.hear(tag, place, level, silence)
         if tag.here < 0:
             self._consider(tag, time, now, out)
         elif self._rule.contest(tag, place):
@@ -127,7 +132,7 @@ class Zones:
             key=key,
             armed=-math.inf,
             ports="",
-            levels=self._rule.evidence(time),
+            levels=self._rule.evidence(),
             here=-1,
             rival=-1,
             first_seen=time,
@@ -165,7 +170,7 @@ class Zones:
     def _consider(self, tag: Tag, time: float, now: float, out: list[Outcome]) -> None:
         zone = self._rule.zones[self._rule.best(tag)]
         if time - tag.first_seen >= self._wait(zone) and self._confirmed(tag):
-            self._arrive(tag, self._rule.horizon(tag), now, out)
+            self._arrive(tag, tag.last_seen, now, out)
 
     def _confirmed(self, tag: Tag) -> bool:
         zone = self._rule.best(tag)
@@ -208,7 +213,7 @@ class Zones:
             sources=sources,
             origin=left.name,
         )
-        self._placed(tag, moved.time, self._rule.horizon(tag))
+        self._placed(tag, moved.time, tag.last_seen)
         out.append(Outcome(moved, (Absent(tag.identity.uri, left.name), self._present(tag))))
         if _timeout(entered) < _timeout(left):
             self._wheel.arm(tag, tag.last_seen + _timeout(entered))

@@ -6,7 +6,7 @@ from collections import deque
 
 import msgspec
 
-from drivers.contract import Antenna, Status
+from drivers.observations import Antenna, Status
 from gateway.location.floor import Floor
 
 _GAPS = 8

@@ -19,7 +19,7 @@ class Timed(Protocol):
 
 T = TypeVar("T", bound=Timed)
 
-SLICE = 4000
+SLICE = 2000
 """Units of work of one call, some 2 µs each: a mass expiry is spread over many calls."""
 
 FIRED = 8

@@ -40,11 +40,13 @@ _LONGEST = 1.0
 _REBASE = 60.0
 """Time constants after which weights are written anew, long before they grow beyond a float."""
 
-_CLOCK, _TIME, _TURNED, _LEADING, _HEAD = 0, 1, 2, 3, 4
-"""Of a tag's evidence: its time, the time of its last read, when the rival took the lead, since when it is ahead."""
+_CLOCK, _TURNED, _LEADING, _HEAD = 0, 1, 2, 3
+"""Of a tag's evidence: its time, when the rival took the lead, and since when it leads by the hysteresis."""
 
 _WEIGHT, _TOTAL, _LAST, _READS, _PEAK, _STRIDE = 0, 1, 2, 3, 4, 5
 """Of each antenna: sum of weights, sum of weighted levels, its last read, reads and peak since the last transition."""
+
+_UNHEARD = array("d", (0.0, 0.0, 0.0, 0.0, NO_LEVEL))
 
 
 class Tag(msgspec.Struct, gc=False, weakref=False):
@@ -95,28 +97,33 @@ class ZoneRule:
         self.letters = [floor.letters(zone.name, "zone") for zone in self.zones]
         self.alone = sum(map(bool, self.letters)) == 1
 
-    def evidence(self, time: float) -> array[float]:
-        """That of a tag of which nothing is known yet, first heard at that time."""
-        return array("d", (0.0, time, 0.0, math.inf))
+    def evidence(self) -> array[float]:
+        """That of a tag of which nothing is known yet."""
+        return array("d", (0.0, 0.0, math.inf))
 
-    def hear(self, tag: Tag, place: Place, level: float, time: float) -> None:
-        """One read's evidence. Reads out of order weigh as old as they are."""
+    def hear(self, tag: Tag, place: Place, level: float, step: float) -> None:
+        """One read's evidence, `step` seconds after the one before (`tag.last_seen` is already its time, if later).
+
+        Reads out of order have a negative step, and weigh as old as they are.
+        """
         levels = tag.levels
-        step = time - levels[_TIME]
         clock = levels[_CLOCK]
         if step > 0.0:
-            levels[_TIME] = time
             clock += step if step < _LONGEST else _LONGEST  # noqa: FURB136 - a call is slow, per read
             if clock > _REBASE * TAU:
                 clock = _rebase(levels, clock)
             levels[_CLOCK] = clock
             step = 0.0
         at = tag.ports.find(place.letter)
-        at = _HEAD + at * _STRIDE if at >= 0 else self._add(tag, place.letter)
+        if at >= 0:
+            at = _HEAD + at * _STRIDE
+        else:
+            at = self._add(tag, place.letter)
+            levels = tag.levels
         weight = math.exp((clock + step) / TAU)
         levels[at] += weight
         levels[at + _TOTAL] += weight * (level if level > NO_LEVEL else NOMINAL)
-        levels[at + _LAST] = levels[_TIME] if not step else max(levels[at + _LAST], time)
+        levels[at + _LAST] = max(levels[at + _LAST], tag.last_seen + step)
         levels[at + _READS] += 1.0
         if level > levels[at + _PEAK]:  # noqa: PLR1730 - a call is slow, per read
             levels[at + _PEAK] = level
@@ -128,7 +135,8 @@ class ZoneRule:
         # Tags heard by the same antennas share one string.
         tag.ports = self._layouts.setdefault(ports, ports) if len(self._layouts) < 10_000 else ports
         at = len(tag.levels)
-        tag.levels.extend((0.0, 0.0, 0.0, 0.0, NO_LEVEL))
+        # Not extended in place: that would reserve room for more.
+        tag.levels = tag.levels + _UNHEARD
         return at
 
     def best(self, tag: Tag) -> int:
@@ -146,7 +154,7 @@ class ZoneRule:
             return False
         if tag.rival != leader:
             tag.rival = leader
-            levels[_TURNED] = levels[_TIME]
+            levels[_TURNED] = tag.last_seen
             levels[_LEADING] = math.inf
         zone = self.zones[leader]
         if lead < zone.hysteresis_db:
@@ -177,10 +185,6 @@ class ZoneRule:
     def turned(self, tag: Tag) -> float:
         """When the rival took the lead."""
         return tag.levels[_TURNED]
-
-    def horizon(self, tag: Tag) -> float:
-        """The time of the newest evidence."""
-        return tag.levels[_TIME]
 
     def reads(self, tag: Tag, zone: int) -> int:
         """Reads in that zone since the last transition."""
