@@ -319,8 +319,10 @@ class Session:
         if not self._running:
             self._tell(self._waits(), received)
         elif configured.kept and configured.held and configured.active and lossless:
-            cause = "inventory runs; the reader held its reports, nothing is missing since it was last heard"
-            self._tell(cause, self._gap or self._first_held or received)
+            kept = "nothing is missing since it was last heard" if self._gap else "while nobody listened"
+            self._tell(
+                f"inventory runs; the reader held its reports, {kept}", self._gap or self._first_held or received
+            )
         else:
             self._tell("inventory runs", received)
         self._degrade([msgspec.structs.replace(status, time=received) for status in self._early])

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from drivers.llrp.settings import PortSettings, Settings
+from gateway.config.load import load
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = {"driver", "segment", "antennas", "read_point", "side"}
@@ -50,6 +51,7 @@ def test_what_makes_no_sense_is_refused(given: dict[str, Any], words: str) -> No
 
 
 def test_the_sample_is_valid() -> None:
+    assert load(ROOT / "drivers/llrp/sample.yaml").warnings == []
     document = YAML(typ="safe").load((ROOT / "drivers/llrp/sample.yaml").read_text("utf-8"))
     device = document["devices"]["dock-reader"]
     Settings.model_validate({key: value for key, value in device.items() if key not in SHARED})
