@@ -129,6 +129,7 @@ class Warehouse:
         self._due: list[tuple[float, int, Callable[[float], None]]] = []
         self._order = itertools.count()
         self._truth: list[Change] = []
+        self._told = -math.inf
 
     # what is to happen
 
@@ -203,6 +204,12 @@ class Warehouse:
     def truth(self) -> list[Change]:
         """All changes so far, and those a tag on its way is bound to make, in order of time."""
         return sorted(self._truth, key=lambda change: change.time)
+
+    def tell(self, now: float) -> list[Change]:
+        """The changes up to `now` that were not told before, in order: for a truth file that grows (`Change.line`)."""
+        self.advance(now)
+        told, self._told = self._told, max(now, self._told)
+        return [change for change in self.truth() if told < change.time <= now]
 
     def present(self) -> Iterator[tuple[bytes, str | None]]:
         """Each tag that is there, with its zone, as of the last round."""

@@ -161,8 +161,10 @@ class ReaderCore:
                 self.start(rospec, now)
 
     def set_antenna(self, antenna: int, now: float, *, up: bool) -> None:
-        """An antenna is plugged or pulled."""
-        if antenna in self.device.antennas and up == (antenna in self.device.unplugged):
+        """An antenna is plugged or pulled. ValueError for one the reader has not."""
+        if antenna not in self.device.antennas:
+            raise ValueError(f"there is no antenna {antenna}")
+        if up == (antenna in self.device.unplugged):
             (self.device.unplugged.discard if up else self.device.unplugged.add)(antenna)
             self.notify(element("AntennaEvent", EventType=int(up), AntennaID=antenna), now)
 

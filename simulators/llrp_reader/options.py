@@ -40,3 +40,10 @@ class ReaderOptions(msgspec.Struct, frozen=True, kw_only=True):
     control_port: int | None = None
     """Where faults are ordered (newline JSON on loopback, see `control`); 0: a free port; None: nowhere."""
     tls: Tls | None = None
+
+    def __post_init__(self) -> None:
+        """ValueError for a reader that cannot be."""
+        if self.family not in FAMILIES:
+            raise ValueError(f"no family is called {self.family!r}; there are {', '.join(FAMILIES)}")
+        if self.antennas < 1 or self.gpis < 0 or self.buffer < 1 or self.period <= 0:
+            raise ValueError("a reader has at least one antenna, a buffer of one report and a period above 0 s")

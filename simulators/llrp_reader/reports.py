@@ -226,20 +226,7 @@ def _layout(chosen: Selector, epc: int, results: int, *, utc: bool) -> tuple[str
         put(b"\x8d", "12s", 0)
     else:
         put(struct.pack(">HHH", _EPC_DATA, 6 + epc, epc * 8), f"{epc}s", 0)
-    fields = (
-        (chosen.rospec, 9, "I", 1),
-        (chosen.spec_index, 14, "H", 2),
-        (chosen.inventory, 10, "H", 3),
-        (chosen.antenna, 1, "H", 4),
-        (chosen.rssi, 6, "b", 5),
-        (chosen.channel, 7, "H", 6),
-        (chosen.first, 2 if utc else 3, "Q", 7),
-        (chosen.last, 4 if utc else 5, "Q", 8),
-        (chosen.count, 8, "H", 9),
-        (chosen.pc, 12, "H", 10),
-        (chosen.crc, 11, "H", 12),
-    )
-    for wanted, number, code, value in fields:
+    for wanted, number, code, value in _standard_fields(chosen, utc=utc):
         if wanted:
             put(bytes((0x80 | number,)), code, value)
     if results:
@@ -255,6 +242,23 @@ def _layout(chosen: Selector, epc: int, results: int, *, utc: bool) -> tuple[str
     text = ">" + "".join(form)
     constants[4] = struct.pack(">HH", _TAG_REPORT_DATA, struct.calcsize(text))
     return text, picks, constants
+
+
+def _standard_fields(chosen: Selector, *, utc: bool) -> tuple[tuple[bool, int, str, int], ...]:
+    """TV parameters in their order: whether wanted, type, format, place among the values."""
+    return (
+        (chosen.rospec, 9, "I", 1),
+        (chosen.spec_index, 14, "H", 2),
+        (chosen.inventory, 10, "H", 3),
+        (chosen.antenna, 1, "H", 4),
+        (chosen.rssi, 6, "b", 5),
+        (chosen.channel, 7, "H", 6),
+        (chosen.first, 2 if utc else 3, "Q", 7),
+        (chosen.last, 4 if utc else 5, "Q", 8),
+        (chosen.count, 8, "H", 9),
+        (chosen.pc, 12, "H", 10),
+        (chosen.crc, 11, "H", 12),
+    )
 
 
 def frame(body: bytes, number: int, version: int) -> bytes:

@@ -28,7 +28,10 @@ _WITHHELD = 4 * 2**20
 
 
 class LlrpReader:
-    """A reader on the network. Entering listens, leaving closes; `port` is where, `faults` what goes wrong."""
+    """A reader on the network. Entering listens, leaving closes; `port` is where, `faults` what goes wrong.
+
+    `listening` is set while it takes connections: not during a restart or with the cable pulled.
+    """
 
     def __init__(self, options: ReaderOptions, air: Air, clock: Callable[[], float] = time.time) -> None:
         self.options, self.port, self.control_port = options, options.port, options.control_port
@@ -44,6 +47,7 @@ class LlrpReader:
         self._waking: set[asyncio.Task[None]] = set()
         self._withheld = bytearray()
         wire = Wire(clock, self._write, self._drop, self._outage, self._restart, self._kick)
+        self.listening = asyncio.Event()
         self.faults = Faults(lambda: self._core, wire)
 
     async def __aenter__(self) -> Self:
@@ -108,10 +112,14 @@ class LlrpReader:
 
     def stalled(self, client: _Client, *, stalled: bool) -> None:
         """The client reads slower than we write, or caught up."""
-        if client is self._client:
-            self._core.link.stall(stalled=stalled, now=self._clock())
-            if not stalled:
-                self._kick()
+        if client is not self._client:
+            return
+        self._core.link.stall(stalled=stalled, now=self._clock())
+        if stalled:  # who does not listen is not listened to: answers would pile up
+            client.transport.pause_reading()
+        elif not client.frozen:
+            client.transport.resume_reading()
+            self._kick()
 
     def left(self, client: _Client) -> None:
         """A connection is gone."""
@@ -145,6 +153,7 @@ class LlrpReader:
         if self._server is not None:
             self._server.close()
             self._server = None
+            self.listening.clear()
         self._drop(abort=True)
         for client in list(self._open):
             client.transport.abort()
@@ -187,6 +196,7 @@ class LlrpReader:
         context = _server_context(options.tls) if options.tls else None
         self._server = await loop.create_server(lambda: _Client(self), options.host, self.port, ssl=context)
         self.port = self._server.sockets[0].getsockname()[1]
+        self.listening.set()
 
     def _kick(self) -> None:
         """Sends what is ready and sets the clock for what is due next."""

@@ -10,8 +10,9 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
+from drivers.llrp.codec.enums import NotificationEventType
 from drivers.llrp.codec.framing import Framer
-from drivers.llrp.codec.values import Element, Message
+from drivers.llrp.codec.values import Bits, Element, Message
 from drivers.llrp.codec.wire import decode, encode
 from simulators.air import Air, Heard, Shelf
 from simulators.llrp_reader.core import ReaderCore
@@ -182,10 +183,53 @@ def rospec(number: int = 1, start: int = 1, starting: tuple[Element, ...] = (), 
     )
 
 
+NOTIFY_ALL = element(
+    "ReaderEventNotificationSpec",
+    *(element("EventNotificationState", EventType=int(kind), NotificationState=True) for kind in NotificationEventType),
+)
+
+
+def configuration(*filters):
+    return element(
+        "AntennaConfiguration", element("C1G2InventoryCommand", *filters, TagInventoryStateAware=False), AntennaID=0
+    )
+
+
+def select(epc_prefix, action, bits=None):
+    mask = Bits(len(epc_prefix) * 8 if bits is None else bits, epc_prefix)
+    return element(
+        "C1G2Filter",
+        element("C1G2TagInventoryMask", MB=1, Pointer=32, TagMask=mask),
+        element("C1G2TagInventoryStateUnawareFilterAction", Action=action),
+        T=1,
+    )
+
+
+def accessspec(target=b"", count=0):
+    bits = Bits(len(target) * 8, target)
+    ones = Bits(len(target) * 8, b"\xff" * len(target))
+    return element(
+        "AccessSpec",
+        element("AccessSpecStopTrigger", AccessSpecStopTrigger=int(count > 0), OperationCountValue=count),
+        element(
+            "AccessCommand",
+            element("C1G2TagSpec", element("C1G2TargetTag", MB=1, Match=True, Pointer=32, TagMask=ones, TagData=bits)),
+            element("C1G2Read", OpSpecID=5, AccessPassword=0, MB=2, WordPointer=0, WordCount=6),
+        ),
+        AccessSpecID=3,
+        AntennaID=0,
+        ProtocolID=1,
+        CurrentState=False,
+        ROSpecID=0,
+    )
+
+
 class Specs:
     """Builders of what a client sends."""
 
     report, aispec, rospec = staticmethod(report), staticmethod(aispec), staticmethod(rospec)
+    configuration, select, accessspec = staticmethod(configuration), staticmethod(select), staticmethod(accessspec)
+    notify_all = NOTIFY_ALL
 
 
 @pytest.fixture
