@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -14,7 +15,7 @@ from typing import Literal, TypeVar
 
 from gateway.config import site
 from gateway.model import Present, Work
-from gateway.outbox import database
+from gateway.outbox import database, queries
 from gateway.outbox.lock import exclusive
 from gateway.outbox.mailbox import Mailbox
 from gateway.outbox.news import Committed, Opened, Plan
@@ -212,6 +213,9 @@ class Outbox:
         self._mailbox.command(command)
         return await future
 
+    async def _look(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._ask(partial(self._writer.look, question))
+
     # In.
 
     def presence(self) -> list[Present]:
@@ -299,7 +303,7 @@ class Outbox:
         step: int | None = after
         while step is not None and len(found) < limit:
             at, want = step, limit - len(found)
-            more, step = await self._ask(partial(self._writer.entries, state, want, at))
+            more, step = await self._look(partial(queries.entries, state=state, limit=want, after=at))
             found += more
         return found
 
@@ -318,17 +322,20 @@ class Outbox:
         if id is None:
             if sequence is None:
                 raise ValueError("show needs an id, or a sequence")
-            return await self._ask(partial(self._writer.by_number, self.epoch if epoch is None else epoch, sequence))
+            number = self.epoch if epoch is None else epoch
+            return await self._look(partial(queries.by_number, epoch=number, sequence=sequence))
         made = (id.int >> 80) / 1000.0 - _EARLY  # RFC 9562 section 5.7: milliseconds in the top 48 bits
-        after: int | None = await self._ask(partial(self._writer.made_before, made))
+        after: int | None = await self._look(partial(queries.made_before, time=made))
         found: Row | None = None
         while found is None and after is not None:
-            found, after = await self._ask(partial(self._writer.by_id, id, after))
+            found, after = await self._look(partial(queries.by_id, id=id, after=after))
         return found
 
     async def resend(self, selection: Selection, *, dry_run: bool = False) -> int:
         """Make the selected rows pending again, as they are; how many (or, with `dry_run`, how many it would be)."""
-        return await self._ask(partial(self._writer.selected if dry_run else self._writer.resend, selection))
+        if dry_run:
+            return len(await self._look(partial(queries.selected, selection=selection)))
+        return await self._ask(partial(self._writer.resend, selection))
 
     async def epochs(self) -> list[EpochState]:
         """Every epoch on file with its greatest sequence and what is pending of it, oldest first."""

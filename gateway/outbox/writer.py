@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import Literal
+from typing import Literal, TypeVar
 
 from gateway.model import Work
 from gateway.outbox import database, presence, queries
@@ -16,9 +15,9 @@ from gateway.outbox.host_clock import ClockState, clock_state
 from gateway.outbox.ledger import Ledger, state_number
 from gateway.outbox.mailbox import GROUP, Mailbox
 from gateway.outbox.news import Committed, Opened, Plan
+from gateway.outbox.retention import STEP, Retention
 from gateway.outbox.room import Room, is_full, size_of
 from gateway.outbox.values import (
-    Entry,
     EpochState,
     Lane,
     OutboxError,
@@ -29,18 +28,17 @@ from gateway.outbox.values import (
     State,
 )
 
+T = TypeVar("T")
+
 SETTLE_LINGER = 1.0
 """Seconds a settlement may wait for company."""
 
 RETRY = 1.0
 """Seconds between attempts while there is no room."""
 
-PURGE_EVERY = 60.0
 MOST = 2000
 """Events a commit takes of a longer queue: one fsync for more of them."""
 
-_PURGE_STEP = 1000
-_SWEEP_EVERY = 3600.0
 _CLOCK_EVERY = 10.0
 _CLOSE_GRACE = 5.0
 _NEVER = float("inf")
@@ -57,7 +55,8 @@ class Writer:
         self._most = self._batch_limit = GROUP
         self._burials: list[tuple[list[int], str]] = []
         self._works_due = self._settle_due = self._bury_due = self._retry_at = _NEVER
-        self._purge_at = self._sweep_at = 0.0
+        self._retention = Retention(plan.keep_sent)
+        self._seen: dict[tuple[str, str], float] = {}
         self._cause: str | None = None
         self._clock_state: ClockState = "unset"
         self._clock_checked = -_NEVER
@@ -107,19 +106,22 @@ class Writer:
         mailbox.wait(None if (due := self._due(now)) == _NEVER else max(0.0, due - now))
         now = time.monotonic()
         self._note(now)
-        while mailbox.commands:
-            mailbox.commands.popleft()()
+        self._obey()
         if self._cause is not None and now >= self._retry_at:
             self._relieve(now)
         if self._due(now) <= now:
             self._commit(now)
+
+    def _obey(self) -> None:
+        while self._mailbox.commands:
+            self._mailbox.commands.popleft()()
 
     def _due(self, now: float) -> float:
         """When there is something to do."""
         self._note(now)
         if self._cause is not None:
             return min(self._retry_at, self._settle_due, self._bury_due)
-        return min(self._works_due, self._settle_due, self._bury_due, self._purge_at)
+        return min(self._works_due, self._settle_due, self._bury_due, self._retention.due)
 
     def _note(self, now: float) -> None:
         """Start the linger of what has begun to wait."""
@@ -150,7 +152,7 @@ class Writer:
             self._batch.clear()
             self._works_due = _NEVER
             self._note(now)
-            self._purge_at = min(self._purge_at, now + PURGE_EVERY)
+            self._retention.stir(now)
         self._report(batch, rows)
         if self._frames * database.PAGE >= self._room.wal_size // 2:  # the other half is the next commit's
             self._checkpoint("PASSIVE")
@@ -170,7 +172,8 @@ class Writer:
         settled = list(self._mailbox.settled) if self._settling(now) else []
         if settled and self._cause is not None:
             self._retry_at = now  # what was settled can be deleted
-        seen = self._mailbox.take_seen() if batch or self._mailbox.closing else {}
+        if batch or settled or self._mailbox.closing:
+            self._seen.update(self._mailbox.take_seen())
         if self._burials:
             self._room.limit(reserve=True)
         try:
@@ -179,14 +182,15 @@ class Writer:
                     ledger.settle(rowids, state_number(name), wall)
                 rows = ledger.append((draft for work in batch for draft in work.drafts), wall, state)
                 presence.apply(self._sql, chain.from_iterable(work.presence for work in batch))
-                presence.touch(self._sql, seen)
+                presence.touch(self._sql, self._seen)
                 for buried, reason in self._burials:
                     rows += ledger.bury(buried, reason, wall, state)
-                self._purge(now, wall)
+                self._retention.step(ledger, now, wall)
         finally:
             if self._burials:
                 self._room.limit(reserve=False)
         self._commits += bool(rows or settled or batch)
+        self._seen.clear()
         self._forget(settled)
         self._frames += 4 + sum(2 + len(row.payload) // 900 for row in rows) + sum(len(ids) for ids, _ in settled) // 3
         return rows
@@ -206,33 +210,19 @@ class Writer:
         self._burials.clear()
         self._bury_due = _NEVER
 
-    def _purge(self, now: float, wall: float) -> None:
-        """A step of retention, when it is due."""
-        if now < self._purge_at:
-            return
-        if now >= self._sweep_at:
-            self._ledger.sweep_again()
-            self._sweep_at = now + _SWEEP_EVERY
-        looked, young = self._ledger.purge(wall - self._plan.keep_sent, _PURGE_STEP)
-        self._frames += looked // 3
-        if looked == _PURGE_STEP:
-            self._purge_at = now
-        elif young is None:
-            self._purge_at = now + PURGE_EVERY if self._mailbox.works or self._ledger.counts.stored else _NEVER
-        else:
-            self._purge_at = now + min(PURGE_EVERY, max(0.1, young + self._plan.keep_sent - wall))
-
     def _no_room(self, now: float, batch: tuple[Work, ...]) -> None:
         """Keep the works, in order, and try again with half of them."""
         self._cause = self._room.cause(size_of(batch or self._batch))
-        self._retry_at = now + RETRY
+        first = self._retry_at == _NEVER
+        self._retry_at = now if first else now + RETRY
         self._settle_due = now + RETRY if self._mailbox.settled else _NEVER
         self._bury_due = now + RETRY if self._burials else _NEVER
         if batch:
             self._batch_limit = max(1, len(batch) // 2)
         while len(self._batch) > self._batch_limit:
             self._mailbox.works.appendleft(self._batch.pop())
-        self._report((), [])
+        if not first:  # deleting what was sent may help at once: nothing to tell of, then
+            self._report((), [])
 
     def _relieve(self, now: float) -> None:
         """Make room: settle, delete what was sent, empty the WAL; then, if it may have helped, let the works in."""
@@ -241,24 +231,27 @@ class Writer:
         if not self._room.by_quota(needed):
             self._room.give_up()
         try:
-            self._empty(now)
+            self._empty(now, needed)
+            admitted = self._room.admits(needed)
         except sqlite3.OperationalError as error:
             if not is_full(error):
                 raise
             self._room.give_up()
-            return
-        if self._room.admits(needed):
+            admitted = False
+        if admitted:
             self._admit(now)
+        else:
+            self._report((), [])
 
-    def _empty(self, now: float) -> None:
+    def _empty(self, now: float, needed: int) -> None:
         # RESTART, not TRUNCATE: the blocks of the WAL are the room for the next commit.
         self._sql.execute("PRAGMA wal_checkpoint(RESTART)")
         self._write((), now)
         self._ledger.sweep_again()
-        looked = _PURGE_STEP
-        while looked == _PURGE_STEP:
+        looked, enough = STEP, max(2 * needed, self._room.quota // 16)
+        while looked == STEP and self._room.free_inside() < enough:
             with self._ledger.transaction():
-                looked, _ = self._ledger.purge(_NEVER, _PURGE_STEP)
+                looked, _ = self._ledger.purge(_NEVER, STEP)
         self._sql.execute("PRAGMA wal_checkpoint(RESTART)")
         self._frames = 0
 
@@ -283,6 +276,7 @@ class Writer:
         """All that was put is stored before the end; without room it tries for a while, then says what is lost."""
         deadline = time.monotonic() + _CLOSE_GRACE
         mailbox = self._mailbox
+        self._obey()
         self._note(time.monotonic())
         self._commit(time.monotonic())
         while mailbox.works or self._batch:
@@ -296,8 +290,6 @@ class Writer:
                 mailbox.wait(0.1)
                 if now >= self._retry_at:
                     self._relieve(now)
-        while mailbox.commands:
-            mailbox.commands.popleft()()
 
     def _clock(self, now: float, wall: float) -> ClockState:
         if now - self._clock_checked >= _CLOCK_EVERY:
@@ -366,20 +358,9 @@ class Writer:
         self._report((), [], waiting=True)
         return len(rowids)
 
-    def selected(self, selection: Selection) -> int:
-        return len(queries.selected(self._sql, selection))
-
-    def entries(self, state: State | None, limit: int, after: int) -> tuple[list[Entry], int | None]:
-        return queries.entries(self._sql, state, limit, after)
-
-    def by_number(self, epoch: int, sequence: int) -> Row | None:
-        return queries.by_number(self._sql, epoch, sequence)
-
-    def by_id(self, id_: uuid.UUID, after: int) -> tuple[Row | None, int | None]:
-        return queries.by_id(self._sql, id_, after)
-
-    def made_before(self, moment: float) -> int:
-        return queries.made_before(self._sql, moment)
+    def look(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Answer a question that changes nothing."""
+        return question(self._sql)
 
     def epochs(self) -> list[EpochState]:
         return queries.epochs(self._sql, self._life.epoch, self._ledger.last)
