@@ -15,7 +15,8 @@ from drivers.contract import DriverFactory, Settings
 class Entry(msgspec.Struct, frozen=True):
     """`module:Class` of a driver, of its settings and of its settings per port.
 
-    A device that `reads` identifiers needs a read point; its antennas may be `numbered`, from 1, or have names.
+    A device that `reads` identifiers needs a read point; its antennas may be `numbered`, from 1, or have names. The
+    names of its `signals` match that pattern; None where its settings name them.
     """
 
     driver: str
@@ -23,6 +24,7 @@ class Entry(msgspec.Struct, frozen=True):
     ports: str
     reads: bool = True
     numbered: bool = False
+    signals: str | None = None
 
     def settings_type(self) -> type[Settings]:
         return cast("type[Settings]", _load(self.settings))
@@ -40,6 +42,7 @@ _OWN = {
         "drivers.llrp.settings:Settings",
         "drivers.llrp.settings:PortSettings",
         numbered=True,
+        signals=r"gpi[1-9]\d*",
     ),
 }
 

@@ -36,6 +36,7 @@ Code = Literal[
     "unknown-segment",
     "unknown-read-point",
     "unknown-device",
+    "unknown-signal",
     "both-given",
     "no-read-point",
     "side-missing",

@@ -5,6 +5,7 @@ It looks at the tree, not at the checked values: a mistake elsewhere in the file
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from typing import NamedTuple
 from gateway.config.document import Key, Node
 from gateway.config.findings import Findings
 from gateway.config.nearest import did_you_mean, listed
-from gateway.config.variants import known
+from gateway.config.variants import Variant, known
 
 Loc = tuple[Key, ...]
 
@@ -123,6 +124,16 @@ def _gate(name: Key, node: Node, names: _Names, findings: Findings) -> None:
         hint = did_you_mean(device, names.devices)
         text = f"there is no device '{device}'; the devices are {listed(names.devices)}{hint}"
         findings.error("unknown-device", ("read_points", name, "gate", "device"), text)
+    elif gate is not None and device is not None:
+        _signal(name, gate, known(names.devices[device].text("driver")), findings)
+
+
+def _signal(name: Key, gate: Node, kind: Variant | None, findings: Findings) -> None:
+    """A gate whose signal never comes would let nothing pass, silently."""
+    signal, pattern = gate.text("signal"), kind.entry.signals if kind is not None else None
+    if signal and pattern and not re.fullmatch(pattern, signal):
+        text = f"'{gate.text('device')}' gives no signal '{signal}': its signals look like {pattern}"
+        findings.error("unknown-signal", ("read_points", name, "gate", "signal"), text)
 
 
 def _by_direction(name: Key, node: Node, findings: Findings) -> None:
