@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from drivers.contract import ProtocolViolation
+from drivers.observations import ProtocolViolation
 from drivers.llrp.codec import tables_impinj, tables_zebra
 from drivers.llrp.codec.definitions import CUSTOM, CUSTOM_PARAMETERS, PARAMETERS, PARAMETERS_BY_NAME
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drivers.contract import ProtocolViolation
+from drivers.observations import ProtocolViolation
 
 HEADER = 10
 """Bytes of a message header; the length field counts them too."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from drivers.contract import ProtocolViolation
+from drivers.observations import ProtocolViolation
 from drivers.llrp.codec.values import Bits, Value
 
 RESERVED = "_"

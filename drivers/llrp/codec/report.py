@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice, repeat
 from typing import Any, NamedTuple
 
-from drivers.contract import ProtocolViolation, Read
+from drivers.observations import ProtocolViolation, Read
 from drivers.llrp.codec.definitions import MESSAGES_BY_NAME
 from drivers.llrp.codec.entry import TAG_REPORT_DATA, Part, scan
 from drivers.llrp.codec.framing import HEADER
@@ -86,11 +86,12 @@ class ReportDecoder:
             raise ProtocolViolation("this frame is no RO_ACCESS_REPORT")
         return _Pass(self, frame, offset, received).run()
 
-    def template(self, data: bytes, start: int, length: int) -> _Template | None:
-        """The known template that fits the entry at `start`."""
+    def like(self, data: bytes, start: int, length: int, most: int) -> tuple[_Template, int] | None:
+        """The known shape of the entry at `start`, and how many of the next `most` entries share it."""
         for template in self._templates.get(length, ()):
-            if template.fits(data, start, 1):
-                return template
+            count = template.fits(data, start, most)
+            if count:
+                return template, count
         return None
 
     def learn(self, data: bytes, start: int, length: int, parts: list[Part]) -> None:
@@ -145,11 +146,12 @@ class _Pass:
 
     def entries(self, position: int, length: int) -> int:
         """Take the entry at `position` and those like it behind it; how many these were."""
-        template = self.decoder.template(self.frame, position, length)
-        if template is None:
+        most = min(self.guess, (len(self.frame) - position) // length)
+        found = self.decoder.like(self.frame, position, length, most)
+        if found is None:
             self.single(position, length)
             return 1
-        count = template.fits(self.frame, position, min(self.guess, (len(self.frame) - position) // length))
+        template, count = found
         self.guess = min(_CHUNK, 2 * count)
         self.runs.append((template, position, count))
         return count

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drivers.contract import ProtocolViolation
+from drivers.observations import ProtocolViolation
 from drivers.llrp.codec.definitions import (
     CUSTOM,
     CUSTOM_MESSAGES,
