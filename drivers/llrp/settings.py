@@ -166,8 +166,10 @@ class Settings(Strict):
     """Report RSSI in 1/100 dB instead of whole dB (Impinj)."""
     tid: bool = False
     """Report each tag's TID (Impinj FastID; elsewhere a read of the TID bank, which slows inventory down)."""
-    keepalive: Positive = 5.0
-    """How often the reader must send a sign of life; two missed: the link is dead."""
+    keepalive: Positive = 3.0
+    """How often the reader must send a sign of life; two missed: the link is dead (2.5 times this).
+
+    Keep that below the presence timeouts: tags must not depart before it shows that nobody was looking."""
     connect_timeout: Positive = 5.0
     """How long connecting, TLS and the reader's greeting may take, each."""
     response_timeout: Positive = 10.0
