@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from drivers.observations import ProtocolViolation
 from drivers.llrp.codec import tables_impinj, tables_zebra
 from drivers.llrp.codec.definitions import CUSTOM, CUSTOM_PARAMETERS, PARAMETERS, PARAMETERS_BY_NAME
+from drivers.observations import ProtocolViolation
 
 TAG_REPORT_DATA = PARAMETERS_BY_NAME["TagReportData"].number
 

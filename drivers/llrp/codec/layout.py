@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from drivers.observations import ProtocolViolation
 from drivers.llrp.codec.values import Bits, Value
+from drivers.observations import ProtocolViolation
 
 RESERVED = "_"
 """The name of reserved bits in a table."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from drivers.observations import ProtocolViolation
 from drivers.llrp.codec.definitions import (
     CUSTOM,
     CUSTOM_MESSAGES,
@@ -16,6 +15,7 @@ from drivers.llrp.codec.definitions import (
 from drivers.llrp.codec.framing import HEADER, MAX_FRAME
 from drivers.llrp.codec.layout import Layout
 from drivers.llrp.codec.values import Element, Message, Value
+from drivers.observations import ProtocolViolation
 
 UNKNOWN_MESSAGE = "UNKNOWN"
 UNKNOWN_PARAMETER = "Unknown"
