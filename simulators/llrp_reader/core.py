@@ -32,6 +32,8 @@ from simulators.llrp_reader.reports import selector
 from simulators.llrp_reader.run import Run
 from simulators.llrp_reader.settings import Settings
 
+_ANOTHER = ConnectionAttemptStatusType.Another_Connection_Attempted
+_TAKEN = ConnectionAttemptStatusType.Failed_A_Client_Initiated_Connection_Already_Exists
 _SWITCHED = {
     "GPIEvent": NotificationEventType.GPI_Event,
     "ROSpecEvent": NotificationEventType.ROSpec_Event,
@@ -63,7 +65,8 @@ class ReaderCore:
         self.run: Run | None = None
         self.flood = Flood(self.device)
         self.keepalives = True
-        self.closing = False
+        self.closing = self.link_lost = False
+        self._unanswered = 0
         self._unasked: list[tuple[bytes, int]] = []
         self._keepalive_due = math.inf
 
@@ -72,7 +75,8 @@ class ReaderCore:
     def connect(self, now: float) -> None:
         """A client is there: its ConnectionAttemptEvent, then what was kept for it unless that is held."""
         self.link.connect(hold=self.settings.hold)
-        self.closing = False
+        self.closing = self.link_lost = False
+        self._unanswered = 0
         self.link.send(attempt(self.device, now, ConnectionAttemptStatusType.Success, self.link.number()))
         self.keep_alive(now)
         if not self.link.held:
@@ -86,6 +90,15 @@ class ReaderCore:
     def complain(self, number: int, code: StatusCode, text: str) -> None:
         """ERROR_MESSAGE (section 14.1.1)."""
         self.link.send(Message("ERROR_MESSAGE", number, self.link.version, {}, (status(code, text),)))
+
+    def refuse(self, now: float) -> Message:
+        """What a second client is told; the first one learns that there was another attempt (section 13.1.6.10)."""
+        self.link.send(attempt(self.device, now, _ANOTHER, self.link.number()))
+        return attempt(self.device, now, _TAKEN, self.link.number())
+
+    def acknowledged(self) -> None:
+        """A KEEPALIVE_ACK came."""
+        self._unanswered = 0
 
     def keep_alive(self, now: float) -> None:
         """Keepalives from now on, as configured."""
@@ -114,7 +127,12 @@ class ReaderCore:
             self._start_due(now)
 
     def _send_keepalive(self, now: float) -> None:
+        if 0 < self.settings.link_down <= self._unanswered:
+            self.link_lost = True
+            self._keepalive_due = math.inf
+            return
         if self.keepalives:
+            self._unanswered += 1
             self.link.send(Message("KEEPALIVE", self.link.number(), self.link.version))
         self._keepalive_due += self.settings.keepalive
         if self._keepalive_due <= now:

@@ -31,6 +31,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     rospecs: int
     accessspecs: int
     filters: int
+    priorities: int = 8
     holding: bool
     strict: bool
     """True: a channel, hop table or mode it has not is refused; False: it is taken, and nothing is ever read."""
@@ -83,7 +84,8 @@ _SPEEDWAY = Kind(
     rospecs=1,
     accessspecs=1508,
     filters=2,
-    holding=False,
+    priorities=1,
+    holding=True,
     strict=True,
     extensions=True,
 )
@@ -161,7 +163,7 @@ def llrp(kind: Kind, *, holding: bool) -> Element:
         SupportsClientRequestOpSpec=False,
         CanDoTagInventoryStateAwareSingulation=False,
         SupportsEventAndReportHolding=holding,
-        MaxNumPriorityLevelsSupported=8,
+        MaxNumPriorityLevelsSupported=kind.priorities,
         ClientRequestOpSpecTimeout=0,
         MaxNumROSpecs=kind.rospecs,
         MaxNumSpecsPerROSpec=32,

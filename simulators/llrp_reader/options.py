@@ -37,6 +37,8 @@ class ReaderOptions(msgspec.Struct, frozen=True, kw_only=True):
     """False: a reader without a UTC clock, which stamps everything with its uptime."""
     buffer: int = 65536
     """Tag reports it keeps for a client that is away or slow; more are lost, and it says so."""
+    link_down: int = 0
+    """Unanswered keepalives after which it takes its client for gone (0: never); Impinj's link monitor sets it."""
     control_port: int | None = None
     """Where faults are ordered (newline JSON on loopback, see `control`); 0: a free port; None: nowhere."""
     tls: Tls | None = None

@@ -93,7 +93,7 @@ class View(msgspec.Struct, frozen=True):
 
 def plan(rospec: Element, device: Device) -> Plan:
     """The plan of a ROSpec. Raises `Refused` naming the field or parameter that this reader does not take."""
-    _check_fields(rospec)
+    _check_fields(rospec, device.kind.priorities)
     boundary = required(rospec, "ROBoundarySpec")
     start, stop = required(boundary, "ROSpecStartTrigger"), required(boundary, "ROSpecStopTrigger")
     periodic, start_gpi = _start(start, device)
@@ -192,11 +192,11 @@ def _check_command(command: Element, device: Device, path: tuple[int, ...]) -> N
         required(each, "C1G2TagInventoryMask")
 
 
-def _check_fields(rospec: Element) -> None:
+def _check_fields(rospec: Element, priorities: int) -> None:
     if rospec["ROSpecID"] == 0:
         raise refused_parameter("ROSpecID 0 means all and names none", (ROSPEC,), 0, StatusCode.A_Invalid)
-    if rospec["Priority"] > 7:
-        raise refused_parameter("priority is 0 to 7", (ROSPEC,), 1, _OUT_OF_RANGE)
+    if rospec["Priority"] >= priorities:
+        raise refused_parameter(f"priorities are 0 to {priorities - 1}", (ROSPEC,), 1, _OUT_OF_RANGE)
     if rospec["CurrentState"] != 0:
         raise refused_parameter("a ROSpec is added disabled", (ROSPEC,), 2, StatusCode.A_Invalid)
 

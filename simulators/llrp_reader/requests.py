@@ -232,8 +232,8 @@ def _enable_events_and_reports(core: ReaderCore, _message: Message, now: float) 
     core.link.release(now)
 
 
-def _keepalive_ack(_core: ReaderCore, _message: Message, _now: float) -> None:
-    return
+def _keepalive_ack(core: ReaderCore, _message: Message, _now: float) -> None:
+    core.acknowledged()
 
 
 def _close_connection(core: ReaderCore, _message: Message, _now: float) -> Answer:

@@ -12,12 +12,11 @@ from types import TracebackType
 from typing import Self
 
 from drivers.contract import ProtocolViolation
-from drivers.llrp.codec.enums import ConnectionAttemptStatusType
 from drivers.llrp.codec.framing import Framer
 from drivers.llrp.codec.wire import encode
 from simulators.air import Air
 from simulators.llrp_reader import control, requests
-from simulators.llrp_reader.core import ReaderCore, attempt
+from simulators.llrp_reader.core import ReaderCore
 from simulators.llrp_reader.faults import Faults, Wire
 from simulators.llrp_reader.options import ReaderOptions, Tls
 
@@ -93,9 +92,9 @@ class LlrpReader:
             return
         now = self._clock()
         if self._client is not None:
-            outcome = ConnectionAttemptStatusType.Failed_A_Client_Initiated_Connection_Already_Exists
-            client.transport.write(encode(attempt(self._core.device, now, outcome, self._core.link.number())))
+            client.transport.write(encode(self._core.refuse(now)))
             client.transport.close()
+            self._kick()
             return
         self._client = client
         self._core.connect(now)
@@ -221,7 +220,10 @@ class LlrpReader:
             data = b"".join(out)
             out.clear()
             self._write(data)
-        if self._core.closing and self._client is not None:
+        if self._core.link_lost:
+            self._core.link_lost = False
+            self._drop(abort=True)
+        elif self._core.closing:
             self._core.closing = False
             self._drop()
 

@@ -32,6 +32,7 @@ class Settings:
         self.report = _report()
         self.access_report = element("AccessReportSpec", AccessReportTrigger=0)
         self.extensions = False
+        self.link_down = device.options.link_down
 
     def apply(self, message: Message) -> Settings:
         """The settings after a SET_READER_CONFIG, whole or not at all. Raises `Refused` for what cannot be set."""
@@ -57,6 +58,7 @@ class Settings:
             "EventsAndReports": self._set_hold,
             "GPOWriteData": self._check_output,
             "AntennaProperties": self._refuse_properties,
+            "ImpinjLinkMonitorConfiguration": self._set_link_monitor,
         }
         if given.name in setters:
             setters[given.name](given)
@@ -100,6 +102,9 @@ class Settings:
         if given["GPIPortNum"] not in self.inputs_on:
             raise refused_parameter(f"there is no GPI {given['GPIPortNum']}", (_GPI,), 0, StatusCode.A_OutOfRange)
         self.inputs_on[given["GPIPortNum"]] = given["Config"]
+
+    def _set_link_monitor(self, given: Element) -> None:
+        self.link_down = given["LinkDownThreshold"] if given["LinkMonitorMode"] == 1 else 0
 
     def _set_hold(self, given: Element) -> None:
         if given["HoldEventsAndReportsUponReconnect"] and not self._device.holding:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from drivers.llrp.codec.enums import StatusCode
 from drivers.llrp.codec.values import Message
-from drivers.llrp.codec.wire import encode
+from drivers.llrp.codec.wire import decode, encode
 from simulators.llrp_reader.elements import element
 from simulators.llrp_reader.options import FAMILIES
 from simulators.llrp_reader.requests import receive
@@ -63,6 +65,24 @@ def test_capabilities_of_a_family_fit_together(bench, status_of, family):
         answer = reader.ask("SET_READER_CONFIG", configuration, ResetToFactoryDefault=False)
         assert status_of(answer) == expected
     assert parameter_error(answer) == ([222, 224], (2, StatusCode.A_OutOfRange))
+
+
+def test_the_speedway_is_like_a_real_one(bench, material):
+    """The same as an R420 of firmware 5.14 where both can: region and licence limit the real one's powers to 30 dBm."""
+    body = (material / "llrp" / "edgex" / "GetReaderCapabilitiesResponse-000.bytes").read_bytes()
+    real = decode(struct.pack(">HII", 1 << 10 | 11, 10 + len(body), 1) + body)
+    ours = bench("impinj-speedway").ask("GET_READER_CAPABILITIES", RequestedData=0)
+    assert ours.child("GeneralDeviceCapabilities") == real.child("GeneralDeviceCapabilities")
+    differs = {"CanDoRFSurvey", "MaxNumAccessSpecs"}
+    theirs = real.child("LLRPCapabilities").fields
+    assert {name for name, value in ours.child("LLRPCapabilities").fields.items() if value != theirs[name]} <= differs
+    ours, real = (each.find("RegulatoryCapabilities", "UHFBandCapabilities") for each in (ours, real))
+    modes = [each.child("C1G2UHFRFModeTable").children for each in (ours, real)]
+    assert modes[0] == modes[1]
+    powers = [[entry.fields for entry in each.all("TransmitPowerLevelTableEntry")] for each in (ours, real)]
+    assert powers[0][: len(powers[1])] == powers[1]
+    channels = [each.find("FrequencyInformation", "FrequencyHopTable")["Frequency"] for each in (ours, real)]
+    assert sorted(channels[0]) == sorted(channels[1])
 
 
 def test_capabilities_one_part_at_a_time(bench):
@@ -126,7 +146,7 @@ def test_configuration_is_shown_as_set_and_reset(bench, status_of, specs):
 
 
 def test_a_bad_configuration_changes_nothing(bench, status_of):
-    reader = bench("impinj-speedway")
+    reader = bench("plain")
     keepalive = element("KeepaliveSpec", KeepaliveTriggerType=1, PeriodicTriggerValue=5000)
     hold = element("EventsAndReports", HoldEventsAndReportsUponReconnect=True)
     assert status_of(reader.ask("SET_READER_CONFIG", keepalive, hold, ResetToFactoryDefault=False)) == 100

@@ -22,7 +22,7 @@ def events(messages, name):
 
 
 def test_a_higher_priority_preempts(bench, specs):
-    reader = bench("impinj-r700")
+    reader = bench("zebra-fx")
     reader.say("SET_READER_CONFIG", specs.notify_all, ResetToFactoryDefault=False)
     reader.run(specs.rospec(1, priority=3))
     reader.until(1000.3)

@@ -66,6 +66,8 @@ async def test_one_client_at_a_time(reader, dial):
             refusal = await second.next()
             assert refusal.children[0].child("ConnectionAttemptEvent")["Status"] == 2
             assert await second.ended() == b""
+        told = await first.next()
+        assert told.children[0].child("ConnectionAttemptEvent")["Status"] == 4  # another connection attempted
         assert (await first.ask("GET_ROSPECS")).children
         assert (await first.ask("CLOSE_CONNECTION")).name == "CLOSE_CONNECTION_RESPONSE"
         assert await first.ended() == b""
@@ -130,6 +132,17 @@ async def test_half_open(reader, dial, specs):
             client.writer.close()
             reader.faults.clear()
             assert (await late.next()).children[0].child("ConnectionAttemptEvent")["Status"] == 0
+
+
+async def test_a_reader_that_watches_its_link_lets_go(tags, dial, specs):
+    """After so many keepalives without an answer the client is gone, and the next one gets what was held."""
+    options = ReaderOptions(family="zebra-fx", period=0.02, link_down=3)
+    async with LlrpReader(options, Shelf(tags)) as reader, dial(reader.port) as client:
+        await inventory(client, specs)  # and never acknowledges
+        await cut_off(client)
+        async with dial(reader.port) as late:
+            assert (await late.next()).children[0].child("ConnectionAttemptEvent")["Status"] == 0
+            await late.next("RO_ACCESS_REPORT")
 
 
 async def test_garbage_and_truncation(reader, dial):
