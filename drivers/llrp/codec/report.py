@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from drivers.llrp.codec.columns import Newest, reads_of, values_of
 from drivers.llrp.codec.definitions import MESSAGES_BY_NAME
@@ -24,6 +24,10 @@ _LONGEST = 256
 
 _NEW_TEMPLATES = 16
 """New templates one report may cost: a hostile one of ever new shapes must not become slow."""
+
+
+_Kind = Template | tuple[str, ...]
+"""What entries read together share: their shape, or only the names of their values."""
 
 
 class Report(NamedTuple):
@@ -93,8 +97,8 @@ class _Pass:
         self.frame = frame
         self.offset = offset
         self.received = received
-        self.singles: list[Read] = []
-        self.runs: list[tuple[Template | None, int, int]] = []  # template (None: of `singles`), position, entries
+        self.singles: dict[tuple[str, ...], list[dict[str, Any]]] = {}  # values of entries without a template, by names
+        self.runs: list[tuple[_Kind, int, int]] = []  # kind, position, entries
         self.bad = 0
         self.newest = Newest()
         self.lessons = _NEW_TEMPLATES
@@ -135,22 +139,24 @@ class _Pass:
         if self.lessons:
             self.lessons -= 1
             self.decoder.learn(self.frame, position, length, parts)
-        self.runs.append((None, position, 1))
-        self.singles += reads_of(
-            {name: (value,) for name, value in values.items()}, self.offset, self.received, self.newest
-        )
+        names = tuple(values)
+        self.singles.setdefault(names, []).append(values)
+        self.runs.append((names, position, 1))
 
     def in_order(self) -> list[Read]:
         together: dict[Template, list[bytes]] = {}
-        for template, start, count in self.runs:
-            if template is not None:
-                together.setdefault(template, []).append(self.frame[start : start + count * template.length])
-        streams: dict[Template | None, Iterator[Read]] = {None: iter(self.singles)}
-        for each, bodies in together.items():
-            streams[each] = self.decoded(each, b"".join(bodies))
+        for kind, start, count in self.runs:
+            if isinstance(kind, Template):
+                together.setdefault(kind, []).append(self.frame[start : start + count * kind.length])
+        streams: dict[_Kind, Iterator[Read]] = {}
+        for template, bodies in together.items():
+            streams[template] = self.decoded(template, b"".join(bodies))
+        for names, rows in self.singles.items():
+            columns = {name: [row[name] for row in rows] for name in names}
+            streams[names] = reads_of(columns, self.offset, self.received, self.newest)
         reads: list[Read] = []
-        for template, _, count in self.runs:
-            reads += islice(streams[template], count)
+        for kind, _, count in self.runs:
+            reads += islice(streams[kind], count)
         return reads
 
     def decoded(self, template: Template, entries: bytes) -> Iterator[Read]:
