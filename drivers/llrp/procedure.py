@@ -89,13 +89,12 @@ def configure(version: int, choices: Choices) -> Generator[Message, Message, Con
     request = Message("GET_ROSPECS", 0, version)
     found = accepted((yield request), request.name).all("ROSpec")
     wanted = rospec(choices)
-    running = len(found) == 1 and _runs(wanted, found[0], choices)
-    access_kept = yield from _access(version, choices, running=running)
+    access = yield from _access_specs(version, choices)
+    kept = len(found) == 1 and _runs(wanted, found[0], choices) and _is_access(access, choices)
     request = msgspec.structs.replace(reader_config(choices), version=version)
     accepted((yield request), request.name)
-    kept = running and access_kept
     if not kept:
-        yield from _replace(version, choices, wanted)
+        yield from _replace(version, choices, found, access)
     active = bool(kept and found[0]["CurrentState"] == ROSpecState.Active)
     return Configured(kept, active, held, connected)
 
@@ -117,24 +116,30 @@ def _runs(wanted: Element, found: Element, choices: Choices) -> bool:
     return ready and same(wanted, found)
 
 
-def _access(version: int, choices: Choices, *, running: bool) -> Generator[Message, Message, bool]:
-    """Whether the reader's AccessSpecs are the wanted one or none; it asks only readers that have any."""
+def _access_specs(version: int, choices: Choices) -> Generator[Message, Message, list[Element]]:
+    """Asked only of readers that have any."""
+    if not choices.capabilities.max_access_specs:
+        return []
+    answer = yield Message("GET_ACCESSSPECS", 0, version)
+    return [] if refusal(answer) is not None else answer.all("AccessSpec")
+
+
+def _is_access(found: list[Element], choices: Choices) -> bool:
     wanted = access_spec(choices)
-    if not running or not choices.capabilities.max_access_specs:
-        return wanted is None
-    request = Message("GET_ACCESSSPECS", 0, version)
-    found = accepted((yield request), request.name).all("AccessSpec")
     if wanted is None:
         return not found
     return len(found) == 1 and bool(found[0]["CurrentState"]) and same(wanted, found[0])
 
 
-def _replace(version: int, choices: Choices, wanted: Element) -> Generator[Message, Message, None]:
-    """Everything that runs is taken away (0 is all) and ours put in its place."""
-    requests = [Message("DELETE_ROSPEC", 0, version, {"ROSpecID": 0})]
-    if choices.capabilities.max_access_specs:
-        requests.insert(0, Message("DELETE_ACCESSSPEC", 0, version, {"AccessSpecID": 0}))
-    requests.append(Message("ADD_ROSPEC", 0, version, children=(wanted,)))
+def _replace(
+    version: int, choices: Choices, found: list[Element], found_access: list[Element]
+) -> Generator[Message, Message, None]:
+    """Everything that is there is taken away, one by one (not every reader knows 0 for all), and ours put in place."""
+    requests = [
+        *(Message("DELETE_ACCESSSPEC", 0, version, {"AccessSpecID": one["AccessSpecID"]}) for one in found_access),
+        *(Message("DELETE_ROSPEC", 0, version, {"ROSpecID": one["ROSpecID"]}) for one in found),
+        Message("ADD_ROSPEC", 0, version, children=(rospec(choices),)),
+    ]
     access = access_spec(choices)
     if access is not None:
         requests.append(Message("ADD_ACCESSSPEC", 0, version, children=(access,)))
@@ -142,3 +147,13 @@ def _replace(version: int, choices: Choices, wanted: Element) -> Generator[Messa
     requests.append(Message("ENABLE_ROSPEC", 0, version, {"ROSpecID": ROSPEC}))
     for request in requests:
         accepted((yield request), request.name)
+    if choices.settings.start == "immediate":
+        yield from _started(version)
+
+
+def _started(version: int) -> Generator[Message, Message, None]:
+    """Some readers enable a ROSpec and leave it at that, against the standard: it is started by hand then."""
+    request = Message("GET_ROSPECS", 0, version)
+    states = [one["CurrentState"] for one in accepted((yield request), request.name).all("ROSpec")]
+    if ROSpecState.Active not in states:
+        yield Message("START_ROSPEC", 0, version, {"ROSpecID": ROSPEC})  # refused where it began just now: no matter

@@ -149,9 +149,9 @@ def test_the_order_of_a_first_connection() -> None:
         "GET_READER_CONFIG",
         "GET_ROSPECS",
         "SET_READER_CONFIG",
-        "DELETE_ROSPEC",
         "ADD_ROSPEC",
         "ENABLE_ROSPEC",
+        "GET_ROSPECS",
     ]
     assert script.statuses() == [(None, "online")]
 
@@ -165,12 +165,20 @@ def test_a_running_inventory_is_not_disturbed() -> None:
     assert again.statuses() == [(None, "online")]
 
 
+def test_an_inventory_that_does_not_begin_by_itself_is_started() -> None:
+    script = Script()
+    script.overrides["ENABLE_ROSPEC"] = lambda ask: [Message("ENABLE_ROSPEC_RESPONSE", ask.id, children=(OK,))]
+    script.greet()
+    assert script.asked[-2:] == ["GET_ROSPECS", "START_ROSPEC"]
+    assert script.statuses() == [(None, "online")]
+
+
 def test_another_inventory_is_replaced() -> None:
     first = Script(Settings(host="reader", session=2))
     first.greet()
     again = Script(rospecs=first.rospecs)
     again.greet()
-    assert again.asked[-3:] == ["DELETE_ROSPEC", "ADD_ROSPEC", "ENABLE_ROSPEC"]
+    assert again.asked[-4:] == ["DELETE_ROSPEC", "ADD_ROSPEC", "ENABLE_ROSPEC", "GET_ROSPECS"]
 
 
 @pytest.mark.parametrize("skew", [0.0, 946_684_800.0 - HOST], ids=["right", "year 2000"])
