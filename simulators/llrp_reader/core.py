@@ -50,6 +50,8 @@ class RoSpec(msgspec.Struct):
     plan: Plan
     added: float
     enabled: bool = False
+    stopped: bool = False
+    """By STOP_ROSPEC: an immediate start trigger does not start it again."""
     due: float = math.inf
 
 
@@ -69,6 +71,14 @@ class ReaderCore:
         self._unanswered = 0
         self._unasked: list[tuple[bytes, int]] = []
         self._keepalive_due = math.inf
+
+    def restarted(self, now: float) -> ReaderCore:
+        """The same reader after power off and on: what is plugged into it stays, and so do the faults of its clock."""
+        core = ReaderCore(self.device.options, self.device.air, now)
+        core.device.unplugged, core.device.inputs = self.device.unplugged, self.device.inputs
+        core.device.offset, core.device.utc = self.device.offset, self.device.utc
+        core.keepalives = self.keepalives
+        return core
 
     # the connection
 
@@ -209,6 +219,7 @@ class ReaderCore:
             if self.run.plan.priority <= rospec.plan.priority:
                 return False
             self.stop(now, by=rospec.plan.id)
+        rospec.stopped = False
         report = rospec.plan.report or self.settings.report
         fields = selector(report, extended=self.settings.extensions)
         self.run = Run(rospec.plan, self.device, tuple(self.settings.antennas.values()), report, fields, now)
@@ -219,11 +230,19 @@ class ReaderCore:
         """Stops what is running; with `by` another ROSpec preempts it."""
         if self.run is not None:
             self.run.stop(now)
-            self._collect(now, by=by, again=False)
+            self._collect(now, by=by)
+
+    def halt(self, rospec: RoSpec, now: float) -> None:
+        """Stops a ROSpec for its client, running or about to (STOP_ROSPEC overrides all priorities)."""
+        rospec.stopped = True
+        if rospec.plan.start == ROSpecStartTriggerType.Immediate:
+            rospec.due = math.inf
+        if self.state(rospec) == ROSpecState.Active:
+            self.stop(now)
 
     def arm(self, rospec: RoSpec, now: float) -> None:
         """Enables a ROSpec: its start trigger counts from now on."""
-        rospec.enabled = True
+        rospec.enabled, rospec.stopped = True, False
         plan = rospec.plan
         if plan.start == ROSpecStartTriggerType.Immediate:
             rospec.due = now
@@ -237,9 +256,9 @@ class ReaderCore:
 
     def disarm(self, rospec: RoSpec, now: float) -> None:
         """Disables a ROSpec, stopping it if it runs."""
+        rospec.enabled, rospec.due = False, math.inf
         if self.state(rospec) == ROSpecState.Active:
             self.stop(now)
-        rospec.enabled, rospec.due = False, math.inf
 
     def reports(self) -> list[tuple[bytes, int]]:
         """All reports accumulated so far, for GET_REPORT."""
@@ -247,7 +266,7 @@ class ReaderCore:
         self._unasked = []
         return found + (self.run.seen.flush() if self.run else [])
 
-    def _collect(self, now: float, *, by: int = 0, again: bool = True) -> None:
+    def _collect(self, now: float, *, by: int = 0) -> None:
         run = self.run
         assert run is not None
         reports, run.reports = run.reports, []
@@ -263,13 +282,13 @@ class ReaderCore:
             self.run = None
             kind = ROSpecEventType.Preemption_Of_ROSpec if by else ROSpecEventType.End_Of_ROSpec
             self._announce(kind, run.plan.id, run.ended, by)
-            self._wake(max(run.ended, run.started + self.device.options.period), None if again else run.plan.id)
+            self._wake(max(run.ended, run.started + self.device.options.period))
 
-    def _wake(self, now: float, but: int | None) -> None:
-        """Nothing runs: ROSpecs that start immediately do, again or at last; not the one just stopped (`but`)."""
+    def _wake(self, now: float) -> None:
+        """Nothing runs: ROSpecs that start immediately do, again or at last."""
         for rospec in self.rospecs.values():
             immediate = rospec.plan.start == ROSpecStartTriggerType.Immediate
-            if rospec.enabled and immediate and rospec.plan.id != but:
+            if rospec.enabled and immediate and not rospec.stopped:
                 rospec.due = now
 
     def _announce(self, kind: ROSpecEventType, rospec: int, now: float, by: int = 0) -> None:

@@ -160,8 +160,7 @@ def _start_rospec(core: ReaderCore, message: Message, now: float) -> Answer:
 
 def _stop_rospec(core: ReaderCore, message: Message, now: float) -> Answer:
     (rospec,) = _rospecs(core, message, all_with_zero=False)
-    if core.run is not None and core.run.plan.id == rospec.plan.id:
-        core.stop(now)
+    core.halt(rospec, now)
     return _DONE
 
 

@@ -34,7 +34,7 @@ class LlrpReader:
 
     def __init__(self, options: ReaderOptions, air: Air, clock: Callable[[], float] = time.time) -> None:
         self.options, self.port, self.control_port = options, options.port, options.control_port
-        self._air, self._clock = air, clock
+        self._clock = clock
         self._core = ReaderCore(options, air, clock())
         self._client: _Client | None = None
         self._knocking: list[_Client] = []
@@ -142,11 +142,11 @@ class LlrpReader:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._core = ReaderCore(self.options, self._air, math.inf)
+        self._core = self._core.restarted(math.inf)
         self._later(after, self._boot)
 
     def _boot(self) -> None:
-        self._core = ReaderCore(self.options, self._air, self._clock())
+        self._core = self._core.restarted(self._clock())
 
     def _unplug(self) -> None:
         if self._server is not None:

@@ -72,6 +72,20 @@ def test_immediate_starts_again_when_it_ends(bench, specs):
     assert kinds == [0, 1, 0, 1, 0, 1, 0]
 
 
+def test_what_the_client_stopped_stays_stopped(bench, specs):
+    reader = bench("impinj-r700")
+    reader.run(specs.rospec(1))
+    reader.say("STOP_ROSPEC", ROSpecID=1)
+    reader.run(specs.rospec(2, start=0))
+    reader.say("START_ROSPEC", ROSpecID=2)
+    reader.until(1001)
+    reader.say("STOP_ROSPEC", ROSpecID=2)
+    assert reader.until(1002) == []
+    reader.say("DISABLE_ROSPEC", ROSpecID=1)
+    reader.say("ENABLE_ROSPEC", ROSpecID=1)
+    assert {tag.child("ROSpecID")["ROSpecID"] for tag in entries(reader.until(1003))} == {1}
+
+
 def test_aispecs_in_turn_with_their_stop_triggers(bench, specs, tags):
     observation = element("TagObservationTrigger", TriggerType=0, NumberOfTags=5, NumberOfAttempts=0, T=0, Timeout=5000)
     ais = [specs.aispec((1,), stop=1, duration=300), specs.aispec((2,), stop=3, trigger=(observation,))]

@@ -175,6 +175,7 @@ async def test_unknown_message(reader, dial):
 async def test_restart_forgets(reader, dial, specs):
     async with dial(reader.port) as client:
         await inventory(client, specs)
+        reader.faults.antenna(2, up=False)
         reader.faults.restart(0.2)
         await cut_off(client)
         with pytest.raises(ConnectionError):
@@ -184,6 +185,8 @@ async def test_restart_forgets(reader, dial, specs):
         await reader.listening.wait()
     async with dial(reader.port) as client:
         assert (await client.ask("GET_ROSPECS")).all("ROSpec") == []
+        shown = await client.ask("GET_READER_CONFIG", AntennaID=2, RequestedData=2, GPIPortNum=0, GPOPortNum=0)
+        assert shown.child("AntennaProperties")["AntennaConnected"] is False  # what is pulled stays pulled
 
 
 async def test_a_pulled_cable_holds_reports(reader, dial, specs):
