@@ -16,7 +16,7 @@ import msgspec
 
 from drivers.observations import Read
 from gateway.location.admission import Admission
-from gateway.location.crossing import CLEAR_STANDING, Crossing
+from gateway.location.crossing import AWAY, Crossing
 from gateway.location.floor import Floor, Place
 from gateway.location.gate import GateState
 from gateway.location.outcome import MAX_TAGS, Counts, Key, Outcome
@@ -26,7 +26,7 @@ from gateway.model import Direction, Passage, ReadPoint, Transition
 QUIET: Final = 2.0
 """Seconds of silence on both sides after which a crossing is over."""
 
-REVIEW: Final = 8.0
+REVIEW: Final = 15.0
 """Seconds after which a tag that is still heard is judged by what is clear already."""
 
 TOGETHER: Final = 5.0
@@ -111,6 +111,7 @@ class Portal:
         if tag.ports and time - tag.last > QUIET:
             self._judge(tag, tag.last + QUIET, now, out)
         if not tag.ports:
+            tag.anew |= tag.settled and time - tag.last > AWAY
             tag.restart(time)
             self._wheel.arm(tag, time + QUIET)
         tag.last = max(tag.last, time)
@@ -137,6 +138,7 @@ class Portal:
             sums=array("d"),
             ports="",
             tally=array("d"),
+            sides=array("d", (time, 0.0, 0.0, 0.0, 0.0)),
         )
         self._tags[key] = self._objects[identity.uri] = tag
         self._under_way += 1
@@ -170,9 +172,9 @@ class Portal:
     def _review(self, tag: Crossing, now: float, out: list[Outcome]) -> None:
         """It is still heard: whose way is clear has crossed, the others are looked at again."""
         tag.review = now + REVIEW
-        lead = tag.lead()
-        if lead is not None and abs(lead) >= CLEAR_STANDING:
-            self._judge(tag, now, now, out)
+        direction = tag.cleared()
+        if direction is not None:
+            self._end(tag, direction, now, now, out)
 
     def _close(self, now: float, out: list[Outcome]) -> None:
         """The gate has closed: all that is under way is over."""
@@ -184,6 +186,9 @@ class Portal:
         """End a run. Whatever it was, what the tag does near the door from now on needs clearer evidence."""
         enough = tag.reads >= self._point.min_reads
         direction = tag.verdict(one_sided=self._one_sided or self._gate is not None) if enough else None
+        self._end(tag, direction, time, now, out)
+
+    def _end(self, tag: Crossing, direction: Direction | None, time: float, now: float, out: list[Outcome]) -> None:
         if direction is None:
             self._counts.strays += not tag.settled
         else:
@@ -191,6 +196,7 @@ class Portal:
             self._judged.append(_Judged(done, direction, tag.middle(), tag.first, tag.last))
             self._tell_by = min(self._tell_by, time + TOGETHER)
             tag.passed = direction
+        tag.anew = False
         if not tag.settled:
             tag.settled = True
             self._under_way -= 1

@@ -65,7 +65,12 @@ class Walk:
         """A device or an antenna says how it is."""
         self.tell(time, Status(antenna, state, "", time), device)  # type: ignore[arg-type]
 
-    def signal(self, time: float, value: bool | float, name: str = "beam", device: str = "plc") -> None:
+    def take(self, held: list[Read], time: float, device: str = "reader") -> list[Transition]:
+        """Reads that arrive together."""
+        self.reach(time)
+        return self._take(self.engine.feed(device, held, time))
+
+    def signal(self, time: float, value: float, name: str = "beam", device: str = "plc") -> None:
         """An input changes."""
         self.tell(time, Signal(name, value, time), device)
 

@@ -224,8 +224,7 @@ def test_held_reads_are_decided_in_their_own_time(walk, zones):
     w = walk(zones(1))
     w.state(50.0, "online")
     held = [Read("epc", b"a", time, 1, -50.0) for time in (100.0, 110.0, 200.0, 210.0)]
-    said = [one.transition for one in w.engine.feed("reader", held, 215.0)]
-    story = [(one.kind, one.time, one.decided) for one in said]
+    story = [(one.kind, one.time, one.decided) for one in w.take(held, 215.0)]
     assert story == [("arrived", 100.0, 215.0), ("departed", 110.0, 215.0), ("arrived", 200.0, 215.0)]
 
 

@@ -1,0 +1,159 @@
+"""Checkpoints: an instance once until unseen, a class at every scan."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.model import Identity, Port, Present, ReadPoint
+
+
+@pytest.fixture
+def belt(walk, rules):
+    def make(present=(), **settings):
+        point = ReadPoint("belt", "urn:test:belt", "checkpoint", **{"dedup": 5.0, **settings})
+        return walk(rules([point], [Port("reader", None, "belt")]), present)
+
+    return make
+
+
+def times(w):
+    return [one.time for one in w.events]
+
+
+def test_an_instance_is_observed_once_and_each_read_rearms_it(belt):
+    w = belt()
+    for second in range(20):
+        w.read(100.0 + second * 4, None, -55)
+    w.read(182.0, None)
+    assert times(w) == [100.0, 182.0]
+    first = w.events[0]
+    assert (first.kind, first.read_point, first.decided, first.reads) == ("observed", "belt", 100.0, 1)
+    assert [(one.device, one.antenna, one.peak_rssi) for one in first.sources] == [("reader", None, -55.0)]
+
+
+def test_unseen_for_exactly_the_window_it_is_new(belt):
+    w = belt()
+    w.read(100.0)
+    w.read(105.0)
+    assert times(w) == [100.0, 105.0]
+
+
+def test_presence_is_stored_until_it_was_unseen(belt):
+    w = belt()
+    w.read(100.0)
+    assert set(w.stored) == {("urn:test:a", "belt")}
+    w.reach(104.9)
+    assert len(w.stored) == 1
+    w.reach(105.0)
+    assert w.stored == {}
+    assert len(w.events) == 1
+
+
+def test_of_a_class_every_scan_counts(belt):
+    w = belt()
+    for time in (100.0, 100.0, 100.1):
+        w.read(time, tag="class:gtin")
+    assert times(w) == [100.0, 100.0, 100.1]
+    assert w.stored == {}
+    assert w.engine.deadline is None
+
+
+def test_of_a_class_repeats_may_be_left_out(belt):
+    w = belt(dedup_class=1.0)
+    for time in (100.0, 100.5, 101.2, 103.0):
+        w.read(time, tag="class:gtin")
+    assert times(w) == [100.0, 103.0]
+    assert w.stored == {}
+
+
+def test_equal_time_stamps_stay_as_many(belt):
+    w = belt()
+    for tag in range(20_000):
+        w.read(100.0, tag=f"t{tag}")
+    assert len({one.object.uri for one in w.events}) == len(w.events) == 20_000
+    w.reach(200.0)
+    assert w.stored == {}
+
+
+def test_too_few_reads_are_nothing(belt):
+    w = belt(min_reads=3)
+    w.read(100.0, rssi=-60)
+    w.read(101.0, rssi=-50)
+    assert w.events == []
+    w.read(102.0, rssi=-70)
+    [observed] = w.events
+    assert (observed.time, observed.first_seen, observed.last_seen, observed.reads) == (100.0, 100.0, 102.0, 3)
+    assert observed.sources[0].peak_rssi == -50.0
+    w.read(110.0, tag="b")
+    w.reach(200.0)
+    assert len(w.events) == 1
+
+
+def test_a_restart_repeats_nothing_that_is_still_there(belt):
+    known = Present(Identity("urn:test:a", "sgtin", "instance"), "belt", 50.0, 90.0)
+    w = belt([known])
+    w.reach(500.0)
+    assert len(w.stored) == 1
+    w.state(500.0, "online")
+    w.read(504.0)
+    assert w.events == []
+    w.reach(508.9)
+    assert len(w.stored) == 1
+    w.reach(509.0)
+    assert w.stored == {}
+    w.read(510.0)
+    assert times(w) == [510.0]
+
+
+def test_after_a_restart_it_is_quiet_from_when_the_device_observes(belt):
+    known = Present(Identity("urn:test:a", "sgtin", "instance"), "belt", 50.0, 90.0)
+    w = belt([known])
+    w.state(500.0, "online")
+    w.reach(504.9)
+    assert len(w.stored) == 1
+    w.reach(505.0)
+    assert w.stored == {}
+    assert w.events == []
+
+
+def test_unseen_counts_only_while_it_is_observed(belt):
+    w = belt()
+    w.read(100.0)
+    w.state(101.0, "offline")
+    w.state(200.0, "online")
+    w.read(203.0)
+    assert times(w) == [100.0]
+
+
+def test_two_identifiers_of_one_object_are_one(belt):
+    w = belt()
+    w.read(100.0, tag="a#1")
+    w.read(103.0, tag="a#2")
+    w.read(107.0, tag="a#1")
+    assert times(w) == [100.0]
+
+
+def test_what_left_the_configuration_is_forgotten_without_a_word(belt, rules):
+    w = belt()
+    w.read(100.0)
+    assert w.replace(rules([], []), 101.0) == []
+    assert w.stored == {}
+
+
+def test_a_longer_window_counts_from_now_on(belt, rules):
+    w = belt()
+    w.read(100.0)
+    point = ReadPoint("belt", "urn:test:belt", "checkpoint", dedup=60.0)
+    w.replace(rules([point], [Port("reader", None, "belt")]), 101.0)
+    w.read(130.0)
+    assert times(w) == [100.0]
+
+
+def test_last_seen_is_handed_out_for_writing_once_a_minute(belt):
+    w = belt()
+    w.stay(100, 200, None)
+    [touched] = w.engine.touched(10)
+    assert touched.read_point == "belt"
+    assert touched.since == 100.0
+    assert touched.last_seen > 160.0
+    assert w.engine.touched(10) == []
