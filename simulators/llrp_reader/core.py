@@ -35,6 +35,7 @@ from simulators.llrp_reader.settings import Settings
 _ANOTHER = ConnectionAttemptStatusType.Another_Connection_Attempted
 _TAKEN = ConnectionAttemptStatusType.Failed_A_Client_Initiated_Connection_Already_Exists
 _SWITCHED = {
+    "HoppingEvent": NotificationEventType.Upon_Hopping_To_Next_Channel,
     "GPIEvent": NotificationEventType.GPI_Event,
     "ROSpecEvent": NotificationEventType.ROSpec_Event,
     "ReaderExceptionEvent": NotificationEventType.Reader_Exception_Event,

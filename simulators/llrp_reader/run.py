@@ -40,7 +40,7 @@ class Run:
         self.ended: float | None = None
         self._ai = plan.ais[0]
         self._views: list[tuple[int, View]] = []
-        self._turn = 0
+        self._turn = self._tuned = 0
         self._progress: _Progress | None = None
         self._ai_ends = self._round_ends = math.inf
         self._ends = _end(now, plan.stop == ROSpecStopTriggerType.Duration, plan.duration)
@@ -113,9 +113,13 @@ class Run:
         start = end - period
         heard = () if seen_as.deaf else _audible(self._device.hear(antenna, start), seen_as)
         self._round_ends = end + period
+        channel = self._channel(seen_as, start)
+        if channel != self._tuned and self._device.kind.hopping:
+            self.events.append((start, element("HoppingEvent", HopTableID=1, NextChannelIndex=channel)))
+        self._tuned = channel
         if heard:
             step = int(period * 1_000_000 / len(heard))
-            where = (antenna, self._channel(seen_as, start), self._ai.index, self._ai.inventory)
+            where = (antenna, channel, self._ai.index, self._ai.inventory)
             self.reports += self.seen.add(heard, where, self._device.stamp(start), step, extra)
         if self._progress is not None and self._progress.done(heard, end):
             self.end_ai(end)

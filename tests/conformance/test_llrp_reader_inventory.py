@@ -338,6 +338,15 @@ def test_a_client_that_does_not_read_costs_a_bounded_buffer(bench, specs):
     assert len(events(said, "ReportBufferOverflowErrorEvent")) == 1
 
 
+def test_hops_over_the_whole_table(bench, specs):
+    reader = bench()
+    reader.say("SET_READER_CONFIG", specs.notify_all, ResetToFactoryDefault=False)
+    reader.run(specs.rospec(reports=specs.report(1, 5, ("ChannelIndex",))))
+    said = reader.until(1021)  # 50 channels, 0.4 s each
+    assert {hop["NextChannelIndex"] for hop in events(said, "HoppingEvent")} == set(range(1, 51))
+    assert {tag.child("ChannelIndex")["ChannelIndex"] for tag in entries(said)} == set(range(1, 51))
+
+
 def test_antennas_come_and_go(bench, specs):
     reader = bench(antennas=2)
     reader.say("SET_READER_CONFIG", specs.notify_all, ResetToFactoryDefault=False)
