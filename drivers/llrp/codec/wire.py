@@ -115,6 +115,10 @@ class _Walk:
         definition = PARAMETERS.get(number)
         if definition is None:
             raise ProtocolViolation(f"{name} at byte {start}: TV parameter {number} is not known, nor its length")
+        if start + 1 + (definition.layout.size or 0) > end:
+            raise ProtocolViolation(
+                f"{name} at byte {start}: {definition.name} does not fit its last {end - start} bytes"
+            )
         fields, stop = definition.layout.read(self.data, start + 1, end)
         return Element(definition.name, fields), stop
 
