@@ -56,6 +56,7 @@ def stopped(folder: Path) -> Iterator[Stopped]:
     ):
         if migrations.identify(connection, str(path), max(migrations.scripts())) == 0:
             raise OutboxError(f"{path}: this outbox is empty")
+        queries.prepare(connection)
         yield Stopped(connection)
 
 

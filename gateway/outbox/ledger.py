@@ -14,6 +14,7 @@ from typing import NamedTuple
 from gateway.model import Draft
 from gateway.outbox.claims import Claims
 from gateway.outbox.database import Life
+from gateway.outbox.packing import SMALL, pack, readable
 from gateway.outbox.values import STATES, Declare, Lane, LossReason, Row, State
 
 PENDING, SENT, CONFIRMED, DEAD = range(4)
@@ -88,6 +89,7 @@ class Ledger:
             payload = b"%b%d%b%b}" % (prefix, last, clock_member, draft.body)
             rows.append(Row(base + last, draft.channel, draft.name, last, epoch, now, payload))
         if rows:
+            small = len(rows) <= SMALL
             self._sql.executemany(
                 "INSERT INTO events (id, epoch, sequence, state, stored, changed, crc, channel, name, payload)"
                 " VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?)",
@@ -101,7 +103,7 @@ class Ledger:
                         checksum(row.channel, row.name, row.payload),
                         row.channel,
                         row.name,
-                        row.payload,
+                        pack(row.payload) if small else row.payload,
                     )
                     for row in rows
                 ],
@@ -179,8 +181,8 @@ class Ledger:
                 (after, before),
             )
         ) as found:
-            for *values, crc in found:
-                row = Row(*values)
+            for rowid, channel, name, sequence, epoch, stored, packed, crc in found:
+                row = Row(rowid, channel, name, sequence, epoch, stored, readable(packed))
                 if not claims.free(row.rowid):
                     continue
                 if taken and (len(taken) >= rows or total + len(row.payload) > size):

@@ -6,13 +6,19 @@ import sqlite3
 import uuid
 from collections.abc import Sequence
 
+from gateway.outbox.packing import readable
 from gateway.outbox.values import STATES, Entry, EpochState, Row, Selection, State
 
 STEP = 20_000
 """Row ids looked at in one go: a question never holds the writer for long."""
 
-_ENTRY = "id, epoch, sequence, channel, name, stored, state, changed, reason, length(payload)"
-_ROW = "id, channel, name, sequence, epoch, stored, payload"
+_ENTRY = "id, epoch, sequence, channel, name, stored, state, changed, reason, length(plain(payload))"
+_ROW = "id, channel, name, sequence, epoch, stored, plain(payload)"
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Teach a connection to read packed payloads: the questions here need it."""
+    connection.create_function("plain", 1, readable, deterministic=True)
 
 
 def entries(
@@ -52,7 +58,7 @@ def by_id(connection: sqlite3.Connection, id: uuid.UUID, after: int) -> tuple[Ro
     """Search one step of rows after a row id for an event's id, and where to go on: None at the end."""
     top = connection.execute("SELECT max(id) FROM events").fetchone()[0] or 0
     found = connection.execute(
-        f"SELECT {_ROW} FROM events WHERE id > ? AND id <= ? AND instr(payload, ?) LIMIT 1",  # noqa: S608 - constants
+        f"SELECT {_ROW} FROM events WHERE id > ? AND id <= ? AND instr(plain(payload), ?) LIMIT 1",  # noqa: S608 - constants
         (after, after + STEP, f'"id":"urn:uuid:{id}"'.encode()),
     ).fetchone()
     if found is not None:

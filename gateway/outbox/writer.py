@@ -79,6 +79,7 @@ class Writer:
     def _open(self, connection: sqlite3.Connection, opened: Callable[[Opened], None]) -> None:
         plan = self._plan
         self._sql = connection
+        queries.prepare(connection)
         self._room = Room(plan.folder, connection, plan.max_size)
         life = self._begin(connection)
         database.sync_folder(plan.folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import sqlite3
 from contextlib import closing, contextmanager
@@ -19,7 +20,16 @@ BOUND = 10.0
 
 
 def work(number: int, size: int = 0) -> Work:
-    return Work((Draft("epcis", "dock-1", number.to_bytes(16, "big"), b'"n":%d,"pad":"%s"' % (number, b"x" * size)),))
+    return Work(
+        (
+            Draft(
+                "epcis",
+                "dock-1",
+                number.to_bytes(16, "big"),
+                b'"n":%d,"pad":"%s"' % (number, os.urandom(size // 2).hex().encode()),
+            ),
+        )
+    )
 
 
 def outbox_in(folder: Path, **options):
@@ -29,7 +39,9 @@ def outbox_in(folder: Path, **options):
 @pytest.mark.parametrize(
     "damage",
     [
-        "payload = CAST(replace(CAST(payload AS TEXT), '\"n\":2', '\"n\":6') AS BLOB)",
+        "payload = CAST(substr(payload, 1, length(payload) - 3) || 'x' || substr(payload, -2) AS BLOB)",
+        "payload = x'01ff'",
+        "payload = x''",
         "channel = 'health'",
         "name = 'dock-3'",
         "crc = crc + 1",
