@@ -12,7 +12,7 @@ import msgspec
 from drivers.contract import Antenna
 from drivers.llrp.capabilities import parse
 from drivers.llrp.choices import Choices, choose
-from drivers.llrp.codec.enums import ROSpecState
+from drivers.llrp.codec.enums import GetReaderConfigRequestedData, GPIPortState, ROSpecState
 from drivers.llrp.codec.values import Element, Message
 from drivers.llrp.reader_config import reader_config
 from drivers.llrp.refusal import accepted, refusal
@@ -34,12 +34,17 @@ class Introduction(msgspec.Struct, frozen=True):
 
 
 class Configured(msgspec.Struct, frozen=True):
-    """What the second half found: the inventory was kept and active, the reader told to hold, antennas connected."""
+    """What the second half found.
+
+    The inventory was `kept` and `active`, the reader had been told to hold (`held`), which antennas are `connected`,
+    and which `inputs` are high.
+    """
 
     kept: bool
     active: bool
     held: bool
     connected: Mapping[int, bool]
+    inputs: Mapping[int, bool]
 
 
 def converse(
@@ -96,18 +101,34 @@ def configure(version: int, choices: Choices) -> Generator[Message, Message, Con
     if not kept:
         yield from _replace(version, choices, found, access)
     active = bool(kept and found[0]["CurrentState"] == ROSpecState.Active)
-    return Configured(kept, active, held, connected)
+    return Configured(kept, active, held, connected, (yield from _inputs(version, choices)))
 
 
 def _look(version: int) -> Generator[Message, Message, tuple[bool, dict[int, bool]]]:
     """Whether the reader was told to hold, and which antennas are connected; a reader may refuse to say."""
-    fields = {"AntennaID": 0, "RequestedData": 0, "GPIPortNum": 0, "GPOPortNum": 0}
-    answer = yield Message("GET_READER_CONFIG", 0, version, {**fields})
+    answer = yield _asked(version, GetReaderConfigRequestedData.All)
     if refusal(answer) is not None:
         return False, {}
     holding = answer.child("EventsAndReports")
     held = bool(holding and holding["HoldEventsAndReportsUponReconnect"])
     return held, {one["AntennaID"]: bool(one["AntennaConnected"]) for one in answer.all("AntennaProperties")}
+
+
+def _inputs(version: int, choices: Choices) -> Generator[Message, Message, dict[int, bool]]:
+    """The inputs as they are now, for a gate that has been open all along; events tell only changes."""
+    if not choices.capabilities.gpis:
+        return {}
+    answer = yield _asked(version, GetReaderConfigRequestedData.GPIPortCurrentState)
+    if refusal(answer) is not None:
+        return {}
+    known = (GPIPortState.Low, GPIPortState.High)
+    states = answer.all("GPIPortCurrentState")
+    return {one["GPIPortNum"]: one["State"] == GPIPortState.High for one in states if one["State"] in known}
+
+
+def _asked(version: int, what: GetReaderConfigRequestedData) -> Message:
+    fields = {"AntennaID": 0, "RequestedData": int(what), "GPIPortNum": 0, "GPOPortNum": 0}
+    return Message("GET_READER_CONFIG", 0, version, {**fields})
 
 
 def _runs(wanted: Element, found: Element, choices: Choices) -> bool:

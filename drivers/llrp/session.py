@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from drivers.contract import Antenna, Disconnected, Observation, ProtocolViolation, Read, Status, Unreachable
+from drivers.contract import Antenna, Disconnected, Observation, ProtocolViolation, Read, Signal, Status, Unreachable
 from drivers.llrp import events
 from drivers.llrp.clock import ReaderClock
 from drivers.llrp.codec.definitions import MESSAGES_BY_NAME
@@ -79,6 +79,7 @@ class Session:
         self._alive_by = float("inf")
         self._poll_at = float("inf")
         self._stopped_until = float("inf")
+        self._greeting = float("-inf")
         self._first_held: float | None = None
         self._gap = memory.heard
         self._lossless = True
@@ -103,7 +104,7 @@ class Session:
             kind = int.from_bytes(frame[:2], "big") & 0x3FF
             try:
                 if kind == _REPORT:
-                    self._report(frame, received)
+                    self._report(frame, received, now)
                 elif kind == _KEEPALIVE:
                     self.outgoing.append(self._acknowledged(frame))
                     self._heal(received)
@@ -210,13 +211,15 @@ class Session:
         timeout = self._settings.response_timeout
         self._answer_by = now + (min(_NEGOTIATION, timeout) if request.name == _NEGOTIATE else timeout)
 
-    def _report(self, frame: bytes, received: float) -> None:
+    def _report(self, frame: bytes, received: float, now: float) -> None:
         clock = self._memory.clock
         offset = clock.offset
         report = self._decoder.decode(frame, offset=offset or 0.0, received=received)
         fresh = self.configured is not None or offset is None
         if report.newest is not None and fresh and clock.observe(report.newest, received) != offset:
             report = self._decoder.decode(frame, offset=clock.offset or 0.0, received=received)
+        if report.newest is not None and report.newest < self._greeting and self._pending is not None:
+            self._answer_by = now + self._settings.response_timeout  # the answer waits behind what was held
         if report.bad:
             self._degrade(self.faults.entries(report.bad, frame, received))
         if self._dark:
@@ -254,6 +257,7 @@ class Session:
             raise Unreachable(cause)
         self.greeted = True
         if stamp is not None:
+            self._greeting = stamp
             self._memory.clock.seed(stamp, received)
         self._answer_by = float("inf")
         first = next(self._dialogue)
@@ -315,6 +319,7 @@ class Session:
         self._dark -= {antenna for antenna, there in configured.connected.items() if there}
         self._dark |= {antenna for antenna, there in configured.connected.items() if not there}
         self._running = configured.active or self._settings.start == "immediate"
+        self.observations += [Signal(f"gpi{port}", high, received) for port, high in configured.inputs.items()]
         lossless = self._lossless and not self._early
         if not self._running:
             self._tell(self._waits(), received)

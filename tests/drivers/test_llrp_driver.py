@@ -99,6 +99,25 @@ async def test_held_reads_keep_their_times_and_nothing_is_missing(clock: str, ou
     assert online.time <= reads(after.seen)[0].time + 0.05
 
 
+async def test_held_reports_that_ran_over_leave_a_gap() -> None:
+    options = ReaderOptions(family="zebra-fx", antennas=1, buffer=5)
+    air = Numbered()
+    async with LlrpReader(options, air) as reader:
+        driver = driver_for(reader)
+        before = Watched(driver)
+        await before.until(reads)
+        reader.faults.disconnect(after=0.3)
+        await before.failure()
+        many = len(air.heard) + 10
+        await until(lambda: len(air.heard) > many)
+        after = await reopened(driver)
+        await after.until(lambda seen: (None, "degraded") in states(seen))
+        await after.stop()
+    online = next(one for one in after.seen if isinstance(one, Status))
+    assert online.cause == "inventory runs"
+    assert any("ran over" in one.cause for one in after.seen if isinstance(one, Status))
+
+
 async def test_without_holding_the_gap_is_unobserved() -> None:
     async with LlrpReader(ReaderOptions(family="plain"), Shelf(TAGS)) as reader:
         driver = driver_for(reader)
@@ -181,8 +200,13 @@ async def test_inputs_and_antennas() -> None:
     async with LlrpReader(ReaderOptions(antennas=2), Shelf(TAGS)) as reader:
         watched = Watched(driver_for(reader))
         await watched.until(reads)
+        assert {one.name: one.value for one in watched.seen if isinstance(one, Signal)} == dict.fromkeys(
+            ("gpi1", "gpi2", "gpi3", "gpi4"), False
+        )
         reader.set_gpi(2, True)
-        await watched.until(lambda seen: any(isinstance(one, Signal) and one.name == "gpi2" for one in seen))
+        await watched.until(
+            lambda seen: ("gpi2", True) in [(one.name, one.value) for one in seen if isinstance(one, Signal)]
+        )
         reader.faults.antenna(1, False)
         await watched.until(lambda seen: (1, "offline") in states(seen))
         reader.faults.antenna(1, True)

@@ -62,7 +62,9 @@ async def test_signs_of_life_inputs_and_antennas() -> None:
         watched = await started(emulator)
         await emulator.wait_keepalive_ack(timeout=BOUND)
         await emulator.set_gpi(3, True)
-        await watched.until(lambda seen: any(isinstance(one, Signal) and one.name == "gpi3" for one in seen))
+        await watched.until(
+            lambda seen: any(one.value for one in seen if isinstance(one, Signal) and one.name == "gpi3")
+        )
         await emulator.set_antenna_connected(2, False)
         await watched.until(lambda seen: (2, "offline") in states(seen))
         await watched.stop()

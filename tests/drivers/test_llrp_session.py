@@ -152,6 +152,7 @@ def test_the_order_of_a_first_connection() -> None:
         "ADD_ROSPEC",
         "ENABLE_ROSPEC",
         "GET_ROSPECS",
+        "GET_READER_CONFIG",
     ]
     assert script.statuses() == [(None, "online")]
 
@@ -169,7 +170,7 @@ def test_an_inventory_that_does_not_begin_by_itself_is_started() -> None:
     script = Script()
     script.overrides["ENABLE_ROSPEC"] = lambda ask: [Message("ENABLE_ROSPEC_RESPONSE", ask.id, children=(OK,))]
     script.greet()
-    assert script.asked[-2:] == ["GET_ROSPECS", "START_ROSPEC"]
+    assert script.asked[-3:-1] == ["GET_ROSPECS", "START_ROSPEC"]
     assert script.statuses() == [(None, "online")]
 
 
@@ -178,7 +179,7 @@ def test_another_inventory_is_replaced() -> None:
     first.greet()
     again = Script(rospecs=first.rospecs)
     again.greet()
-    assert again.asked[-4:] == ["DELETE_ROSPEC", "ADD_ROSPEC", "ENABLE_ROSPEC", "GET_ROSPECS"]
+    assert again.asked[-5:] == ["DELETE_ROSPEC", "ADD_ROSPEC", "ENABLE_ROSPEC", "GET_ROSPECS", "GET_READER_CONFIG"]
 
 
 @pytest.mark.parametrize("skew", [0.0, 946_684_800.0 - HOST], ids=["right", "year 2000"])
@@ -244,6 +245,27 @@ def test_a_reader_with_uptime_only() -> None:
     script.say(event(e("ConnectionAttemptEvent", Status=0), stamp=77.0, clock="Uptime"))
     script.say(event(e("GPIEvent", GPIPortNumber=2, GPIEvent=True), stamp=80.0, clock="Uptime"), after=3.2)
     assert script.session.observations[-1] == Signal("gpi2", True, pytest.approx(HOST + 3.0))
+
+
+def test_inputs_are_told_as_they_are_found() -> None:
+    script = Script()
+    found = [
+        e("GPIPortCurrentState", GPIPortNum=port, Config=True, State=state) for port, state in ((1, 1), (2, 0), (3, 2))
+    ]
+    script.overrides["GET_READER_CONFIG"] = lambda ask: [
+        Message("GET_READER_CONFIG_RESPONSE", ask.id, children=(OK, *found))
+    ]
+    script.greet()
+    assert script.session.observations[:-1] == [Signal("gpi1", True, HOST), Signal("gpi2", False, HOST)]
+
+
+def test_an_answer_may_wait_behind_much_that_was_held() -> None:
+    script = Script(holding=True)
+    script.overrides["GET_READER_CONFIG"] = lambda _: []
+    script.greet(stamp=HOST)
+    for second in range(30):
+        script.say(report(HOST - 60 + second), after=1.0)
+    assert script.session.deadline == pytest.approx(30.0 + 10.0)
 
 
 @pytest.mark.parametrize(("status", "words"), [(1, "it opened itself"), (2, "another client"), (3, "does not take")])
