@@ -36,12 +36,13 @@ class Introduction(msgspec.Struct, frozen=True):
 class Configured(msgspec.Struct, frozen=True):
     """What the second half found.
 
-    The inventory was `kept` and `active`, the reader had been told to hold (`held`), which antennas are `connected`,
-    and which `inputs` are high.
+    The inventory was `kept` and `active`, or was `begun` by hand; the reader had been told to hold (`held`); which
+    antennas are `connected`, and which `inputs` are high.
     """
 
     kept: bool
     active: bool
+    begun: bool
     held: bool
     connected: Mapping[int, bool]
     inputs: Mapping[int, bool]
@@ -101,7 +102,9 @@ def configure(version: int, choices: Choices) -> Generator[Message, Message, Con
     if not kept:
         yield from _replace(version, choices, found, access)
     active = bool(kept and found[0]["CurrentState"] == ROSpecState.Active)
-    return Configured(kept, active, held, connected, (yield from _inputs(version, choices)))
+    inputs = yield from _inputs(version, choices)
+    begun = not active and (yield from _begun(version, choices, inputs))
+    return Configured(kept, active, begun, held, connected, inputs)
 
 
 def _look(version: int) -> Generator[Message, Message, tuple[bool, dict[int, bool]]]:
@@ -124,6 +127,15 @@ def _inputs(version: int, choices: Choices) -> Generator[Message, Message, dict[
     known = (GPIPortState.Low, GPIPortState.High)
     states = answer.all("GPIPortCurrentState")
     return {one["GPIPortNum"]: one["State"] == GPIPortState.High for one in states if one["State"] in known}
+
+
+def _begun(version: int, choices: Choices, inputs: Mapping[int, bool]) -> Generator[Message, Message, bool]:
+    """A start trigger waits for an input to turn: if it has turned already, the inventory is started by hand."""
+    start = choices.settings.start
+    if start == "immediate" or inputs.get(start.gpi.port) is not (start.gpi.level == "high"):
+        return False
+    answer = yield Message("START_ROSPEC", 0, version, {"ROSpecID": ROSPEC})
+    return refusal(answer) is None
 
 
 def _asked(version: int, what: GetReaderConfigRequestedData) -> Message:

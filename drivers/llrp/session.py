@@ -318,7 +318,7 @@ class Session:
         self._antennas = {choice.antenna for choice in self.introduction.choices.antennas}
         self._dark -= {antenna for antenna, there in configured.connected.items() if there}
         self._dark |= {antenna for antenna, there in configured.connected.items() if not there}
-        self._running = configured.active or self._settings.start == "immediate"
+        self._running = configured.active or configured.begun or self._settings.start == "immediate"
         self.observations += [Signal(f"gpi{port}", high, received) for port, high in configured.inputs.items()]
         lossless = self._lossless and not self._early
         if not self._running:

@@ -226,6 +226,17 @@ async def test_an_input_starts_and_stops_the_inventory() -> None:
     assert (None, "online") in states(watched.seen)
 
 
+async def test_an_input_that_has_turned_already_starts_the_inventory() -> None:
+    async with LlrpReader(ReaderOptions(), Shelf(TAGS)) as reader:
+        reader.set_gpi(1, True)
+        watched = Watched(driver_for(reader, start={"gpi": {"port": 1}}))
+        await watched.until(reads)
+        assert states(watched.seen)[-1] == (None, "online")
+        reader.set_gpi(1, False)
+        await watched.until(lambda seen: states(seen)[-1] == (None, "stopped"))
+        await watched.stop()
+
+
 async def test_reports_by_interval() -> None:
     async with LlrpReader(ReaderOptions(), Shelf(TAGS)) as reader:
         watched = Watched(driver_for(reader, report={"tags": 0, "interval": "100ms"}))
