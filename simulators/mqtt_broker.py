@@ -99,6 +99,11 @@ class ScriptedBroker:
         for writer in self._clients:
             writer.transport.abort()
 
+    def finish(self) -> None:
+        """Close every connection after what was sent."""
+        for writer in self._clients:
+            writer.close()
+
     def say(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """PUBLISH with QoS 0 to every client."""
         body = _text(topic) + b"\0" + payload

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import struct
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from paho.mqtt import MQTTException
@@ -221,6 +222,8 @@ class Connection:
     def _attach(self) -> None:
         sock = self._client.socket()
         assert sock is not None
+        # Without it the last segment of a publication waits for the acknowledgement of those before (Nagle).
+        cast("socket.socket", sock).setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._heard = self._loop.time()
         self._loop.add_reader(sock, self._readable)
         if self._client.want_write():

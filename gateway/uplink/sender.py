@@ -72,7 +72,6 @@ class Sender:
         self._flights: dict[int, _Flight] = {}
         self._in_flight: dict[Lane, int] = dict.fromkeys(LANES, 0)
         self._ready: dict[Lane, deque[Publication]] = {lane: deque() for lane in LANES}
-        self._waiting: dict[Lane, bool] = dict.fromkeys(LANES, False)
         self._dry: dict[Lane, bool] = dict.fromkeys(LANES, False)
         self._held: list[tuple[float, Publication]] = []
         self._posts: deque[Post] = deque()
@@ -99,6 +98,7 @@ class Sender:
     def attach(self, connection: Connection, granted: Granted) -> None:
         """Send over this connection from now on."""
         self._connection, self._granted = connection, granted
+        self._dry = dict.fromkeys(LANES, False)
         self._wake.set()
 
     def detach(self) -> None:
@@ -113,7 +113,7 @@ class Sender:
             claimed += self._ready[lane]
             self._ready[lane].clear()
             self._in_flight[lane] = 0
-            self._waiting[lane] = self._dry[lane] = False
+            self._dry[lane] = False
         self._held.clear()
         for post in [*self._posts, *(flight.post for flight in flights)]:
             if post is not None and post.answered is not None and not post.answered.done():
@@ -183,6 +183,7 @@ class Sender:
         self._send_claimed()
         for lane in LANES:
             await self._claim(lane)
+        self._send_claimed()  # a lane that turned out dry leaves its half to the other
         self._mind()
         await self._wake.wait()
 
@@ -202,9 +203,14 @@ class Sender:
         """How many more publications of the lane may be sent now."""
         if self._connection is None or self._connection.closed.done():
             return 0
-        live, historical = (self._in_flight[name] > 0 or self._waiting[name] for name in LANES)
+        live, historical = (self._in_flight[name] > 0 or not self._dry[name] for name in LANES)
         share = shares(self._window, live=live, historical=historical)[lane]
         return min(share - self._in_flight[lane], self._window - len(self._flights))
+
+    @property
+    def _stuck(self) -> bool:
+        """A window full of refusals is answer enough: only those are tried again, nothing new."""
+        return len(self._held) >= self._window
 
     def _send_posts(self) -> None:
         while self._posts and self._places("live") > 0:
@@ -223,7 +229,7 @@ class Sender:
                 self._send(publication)
         for lane in LANES:
             ready = self._ready[lane]
-            while ready and self._places(lane) > 0:
+            while ready and not self._stuck and self._places(lane) > 0:
                 self._send(ready.popleft())
 
     def _send(self, publication: Publication) -> None:
@@ -241,16 +247,11 @@ class Sender:
         self._in_flight[publication.lane] += 1
 
     async def _claim(self, lane: Lane) -> None:
-        """Take rows while the lane has places for them. A window full of refusals is answer enough: no more then."""
-        while (
-            not self._dry[lane]
-            and not self._ready[lane]
-            and len(self._held) < self._window
-            and (places := self._places(lane)) > 0
-        ):
+        """Take rows while the lane has places for them."""
+        while not (self._dry[lane] or self._ready[lane] or self._stuck) and (places := self._places(lane)) > 0:
             limit = min(MAX_PAYLOAD, self._granted.maximum_packet - _PACKET_OVERHEAD)
             rows: Sequence[Row] = await self._queue.claim(lane, _CLAIM_ROWS, min(_CLAIM_BYTES, places * limit))
-            self._waiting[lane], self._dry[lane] = bool(rows), not rows
+            self._dry[lane] = not rows
             if not rows:
                 return
             self._ready[lane].extend(group(rows, lane, limit=limit, batch=self._settings.batch))
@@ -260,21 +261,21 @@ class Sender:
             self._send_claimed()
 
     def _mind(self) -> None:
-        """Know when something new is stored, if there is a place for it; know when all is sent."""
-        if self._connection is None or any(self._ready.values()) or any(self._waiting.values()):
-            self._idle.clear()
+        """Hear of what is stored where a lane has run dry; know when all is sent."""
+        if self._connection is None:
             return
-        if self._flights or self._posts or self._round < self._drain_round:
+        if self._news is None and any(self._dry.values()):
+            self._news = self._loop.create_task(self._queue.changed(), name="outbox changed")
+            self._news.add_done_callback(self._told)
+        left = self._flights or self._posts or any(self._ready.values()) or not all(self._dry.values())
+        if left or self._round < self._drain_round:
             self._idle.clear()
         else:
             self._idle.set()
-        if self._news is None:
-            self._news = self._loop.create_task(self._queue.changed(), name="outbox changed")
-            self._news.add_done_callback(self._told)
 
     def _told(self, news: asyncio.Task[None]) -> None:
         self._news = None
         if not news.cancelled():
-            if news.exception() is None:
-                self._dry = dict.fromkeys(LANES, False)
+            news.exception()  # an outbox that failed says so to the claim that comes now
+            self._dry = dict.fromkeys(LANES, False)
             self._wake.set()
