@@ -170,6 +170,8 @@ class Ledger:
 
     def claim(self, claims: Claims, lane: Lane, rows: int, size: int) -> tuple[list[Row], list[int]]:
         """The lane's next pending rows, at most `rows` and `size` bytes (one at least), and the damaged ones met."""
+        if rows < 1:
+            return [], []
         after, before = claims.bounds(lane)
         taken: list[Row] = []
         bad: list[int] = []

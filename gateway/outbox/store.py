@@ -242,7 +242,7 @@ class Outbox:
         self._check()
 
     async def flush(self) -> None:
-        """Until everything put so far is committed."""
+        """Until everything put so far is committed, however long there is no room (leaving the outbox is bounded)."""
         target = self._put
         while self._put - self.backlog < target:
             self._check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sqlite3
@@ -173,6 +174,7 @@ async def test_every_old_version_upgrades_with_its_rows(tmp_path, version):
             (7, 3, "epcis", "dock-1"),
             (7, 4, "health", "dock-reader"),
         ]
+        assert [json.loads(row.payload)["sequence"] for row in rows] == ["3", "4"]
         assert [present.read_point for present in outbox.presence()] == ["aisle-a"]
     with closing(sqlite3.connect(tmp_path / database.FILE)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone()[0] == max(migrations.scripts())
