@@ -105,7 +105,7 @@ class Engine:
         if not self._watch.knows(device):
             first = observations[0]
             if not (isinstance(first, Status) and first.antenna is None) and self._watch.meet(
-                device, min(first.time, now)
+                device, _past(first.time, now)
             ):
                 self._thaw(now)
         places = self._floor.devices.get(device, {})
@@ -121,8 +121,8 @@ class Engine:
                 counts.unplaced += 1
                 continue
             time = seen.time
-            if not time <= now:
-                counts.future += not time <= now + AHEAD
+            if not 0.0 <= time <= now:
+                counts.future += not 0.0 <= time <= now + AHEAD
                 time = now
             level = seen.rssi
             if level is None or not _WEAKEST < level < _STRONGEST:
@@ -137,11 +137,11 @@ class Engine:
 
     def _other(self, device: str, seen: Observation, now: float) -> None:
         if isinstance(seen, Status):
-            if self._watch.status(device, seen, min(seen.time, now)):
+            if self._watch.status(device, seen, _past(seen.time, now)):
                 self._thaw(now)
         elif isinstance(seen, Signal):
             for portal in self._portals.values():
-                portal.signal(device, seen.name, seen.value, min(seen.time, now))
+                portal.signal(device, seen.name, seen.value, _past(seen.time, now))
 
     def _thaw(self, now: float) -> None:
         self._zones.thaw(now)
@@ -207,6 +207,11 @@ class Engine:
             portal.replace(rules.read_points[name])
         self._compile()
         return out
+
+
+def _past(time: float, now: float) -> float:
+    """A stamp as a time until now."""
+    return time if 0.0 <= time <= now else now
 
 
 def _gone(known: Present, now: float) -> Outcome:

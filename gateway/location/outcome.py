@@ -43,7 +43,7 @@ class Counts(msgspec.Struct):
     unplaced: int = 0
     """From a device or antenna that is at no read point."""
     future: int = 0
-    """Stamped more than a second ahead of the clock; taken as now."""
+    """Stamped more than a second ahead of the clock, or with no time at all; taken as now."""
     weak: int = 0
     """Below the RSSI floor."""
     gated: int = 0

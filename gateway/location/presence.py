@@ -85,8 +85,9 @@ class Zones:
 
     def thaw(self, now: float) -> None:
         """An antenna observes again: whoever waited for one is asked anew."""
-        limit = now + self._longest
-        self._wheel.arm_all([tag for tag in self._objects.values() if tag.armed > limit], now)
+        limits = [now + timeout for timeout in self._timeouts]
+        frozen = [tag for tag in self._objects.values() if tag.here >= 0 and tag.armed > limits[tag.here]]
+        self._wheel.arm_all(frozen, now)
 
     # What reads decide
 
@@ -109,7 +110,7 @@ class Zones:
                 if tag is None:
                     return
             tag.last_seen = time
-        if tag.armed - time > self._longest:
+        if tag.armed - time > self._patience(tag):
             # It waits for an antenna that does not observe, but others hear it: ask again soon.
             self._wheel.arm(tag, time + 1.0)
         self._rule.hear(tag, place, level, silence)

@@ -26,6 +26,10 @@ FIRED = 8
 """Units that an expired deadline costs beyond a look at it."""
 
 
+HORIZON = 300.0
+"""Seconds ahead at which a far deadline is asked for again, so that what is gone is not kept until then."""
+
+
 class Wheel(Generic[T]):
     """Buckets of a second each, and a heap for the second that runs.
 
@@ -40,10 +44,11 @@ class Wheel(Generic[T]):
         self._running = -1
         self._ready: list[tuple[float, str, int, T]] = []
         self._serial = 0
+        self._now = math.inf
 
     def arm(self, item: T, at: float) -> None:
         """Ask `item` at that time at the latest. What was armed before for it no longer counts."""
-        item.armed = at
+        item.armed = at = min(at, self._now + HORIZON)
         second = math.floor(at)
         if second <= self._running:
             # Equal times fire in order of the identifiers, whatever came before; the serial only ends ties.
@@ -76,6 +81,7 @@ class Wheel(Generic[T]):
 
     def fire(self, now: float, work: int = SLICE) -> list[T]:
         """What is due by `now`, in order of its deadlines; what `work` does not suffice for stays due."""
+        self._now = now
         fired: list[T] = []
         while work > 0:
             if self._seconds and self._seconds[0] <= now:
@@ -103,7 +109,7 @@ class Wheel(Generic[T]):
         bucket = self._buckets[second]
         count = min(work, len(bucket))
         for item in bucket[len(bucket) - count :]:
-            if math.floor(item.armed) != second:
+            if not second <= item.armed < second + 1:
                 continue
             due = self._due(item)
             if due != math.inf:

@@ -30,6 +30,7 @@ class Walk:
         known = list(present)
         numbers = count(1)
         self.engine = Engine(rules, identify, known, new_id=lambda _: f"passage-{next(numbers)}", **options)
+        self.now = 0.0
         self.events: list[Transition] = []
         self.calls: list[list[Transition]] = []
         self.stored = {(one.object.uri, one.read_point): one for one in known}
@@ -76,6 +77,7 @@ class Walk:
 
     def reach(self, time: float) -> list[Transition]:
         """Let time pass: every deadline fires at its own time."""
+        self.now = time
         before = len(self.events)
         while (due := self.engine.deadline) is not None and due <= time:
             self._take(self.engine.advance(due))
