@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from drivers.contract import Antenna
+from drivers.observations import Antenna
 from gateway.ids import Ids, text
 from gateway.model import ByDirection, Channel, Direction, Draft, Passage, ReadPoint, Source, Transition
 from gateway.timestamps import offset, rfc3339

@@ -14,8 +14,8 @@ from gateway.outbox.store import Outbox
 TICK = 0.1
 """Seconds of event time between looks at the deadlines."""
 
-BACKLOG = 64
-"""Works that may wait for the outbox's writer before the pipeline stops taking from the inbox."""
+BACKLOG = 512
+"""Works that may wait for the outbox's writer before the pipeline takes no more: half a second of reports."""
 
 WRITE_BACK = 1000
 """Presence rows whose `last seen` is written back at one time."""

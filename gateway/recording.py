@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from drivers.contract import Antenna, Observation, Read, Signal, Status
+from drivers.observations import Antenna, Observation, Read, Signal, Status
 
 _KINDS = ("epc", "id", "code", "signal", "state")
 

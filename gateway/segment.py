@@ -28,6 +28,10 @@ from gateway.uplink.link import uplink
 log = logging.getLogger(__name__)
 
 
+IDENTITIES = 16_384
+"""Decoded identifiers kept: those that come again soon. What is present keeps its own."""
+
+
 class Pace(msgspec.Struct, frozen=True):
     """How often things are done that no event asks for, in seconds, and how patient devices are retried."""
 
@@ -56,9 +60,9 @@ async def running(
         )
         link = await nest.enter_async_context(uplink(site, segment, outbox, version=version, clock=clock))
         inbox = Inbox(clock)
-        engine = Engine(segment.rules, Resolver().resolve, outbox.presence())
+        engine = Engine(segment.rules, Resolver(IDENTITIES).resolve, outbox.presence())
         pipeline = Pipeline(inbox, engine, composer, outbox, clock)
-        await nest.enter_async_context(_deciding(pipeline, inbox, outbox, pace))
+        await nest.enter_async_context(_deciding(pipeline, inbox, pace))
         around = Surroundings(
             put=inbox.put,
             changed=lambda health: _tell(health, composer, outbox, clock()),
@@ -80,14 +84,13 @@ def of_segment(site: Site, name: str) -> dict[str, Device]:
 
 
 @asynccontextmanager
-async def _deciding(pipeline: Pipeline, inbox: Inbox, outbox: Outbox, pace: Pace) -> AsyncIterator[None]:
+async def _deciding(pipeline: Pipeline, inbox: Inbox, pace: Pace) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as group:
         group.create_task(pipeline.run(), name="pipeline")
         writing_back = group.create_task(pipeline.write_back(pace.write_back), name="write back")
         yield
         inbox.close()
         writing_back.cancel()
-    await outbox.flush()
 
 
 @asynccontextmanager

@@ -28,7 +28,7 @@ def run(file: Path, segments: tuple[str, ...], *, verbose: bool) -> int:
         level=logging.INFO if verbose else logging.WARNING,
         format="%(levelname)s %(name)s: %(message)s" if not sys.stderr.isatty() else "%(asctime)s %(message)s",
     )
-    loaded = load(file)
+    loaded = load(file, segments=segments or None)
     for warning in loaded.warnings:
         click.echo(str(warning), err=True)
     unknown = sorted(set(segments) - set(loaded.site.segments))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from drivers.contract import Read
+from drivers.observations import Read
 from gateway.identity.epc import decode
 from gateway.model import Identity
 

@@ -19,6 +19,7 @@ from gateway.uplink.connection import Closed, Connection, Granted, Listener, Off
 from gateway.uplink.credentials import Credentials
 from gateway.uplink.policy import SHORT_LIVED, Reconnecting
 from gateway.uplink.queue import Queue
+from gateway.uplink.reasons import FAILURE
 from gateway.uplink.requests import Request, parse_ack, parse_request
 from gateway.uplink.sender import Post, Sender
 from gateway.uplink.status import PROMISE, State, Tally, UplinkStatus
@@ -155,7 +156,10 @@ class Uplink:
             async with asyncio.timeout(_FAREWELL):
                 if self.sender.post(await self._state_post("offline", answered)):
                     await self._before_end(connection, answered)
-        await connection.close()
+        if answered.done() and not answered.cancelled() and answered.result() < FAILURE:
+            await connection.close()
+        else:
+            connection.abort("stopped")  # nobody has heard that we go: let the Last Will say it
         self._become("offline", "stopped")
 
     async def _attempt(self) -> float:

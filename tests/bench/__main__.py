@@ -17,9 +17,8 @@ def main() -> int:
     scripts = [
         path for path in sorted(HERE.glob("bench_*.py")) if not wanted or any(name in path.stem for name in wanted)
     ]
-    print(
-        f"machine: {_cpu()}, {os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.release()}"
-    )
+    system = f"{platform.system()} {platform.release()}"
+    print(f"machine: {_cpu()}, {os.cpu_count()} cores, Python {platform.python_version()}, {system}")
     failed = []
     for script in scripts:
         print(f"\n## {script.stem.removeprefix('bench_')}", flush=True)

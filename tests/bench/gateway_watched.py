@@ -1,0 +1,99 @@
+"""The gateway as `run` runs it, with stopwatches on its outbox. Usage: python -m tests.bench.gateway_watched SITE LOG.
+
+Into LOG goes, line by line so that nothing is kept in memory: `a` arrival of a report (Unix seconds) and the ids of the
+events it decided, `r` the row and id of each stored event, `s` the time and rows of each PUBACK.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from gateway.app import VERSION
+from gateway.config.load import load
+from gateway.inbox import Received
+from gateway.model import Work
+from gateway.outbox.store import Row
+from gateway.segment import running
+
+ID = b'"id":"urn:uuid:'
+
+
+class Stopwatches:
+    """Writes down what the outbox is told, and when."""
+
+    def __init__(self, log: TextIO) -> None:
+        self._log = log
+        self._arrival = 0.0
+
+    def received(self, received: Received) -> None:
+        self._arrival = received.time
+
+    def put(self, work: Work) -> None:
+        if work.drafts:
+            self._log.write(f"a {self._arrival} {' '.join(draft.id.hex() for draft in work.drafts)}\n")
+
+    def stored(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            at = row.payload.find(ID) + len(ID)
+            self._log.write(f"r {row.rowid} {row.payload[at : at + 36].decode()}\n")
+
+    def settled(self, rowids: Sequence[int]) -> None:
+        self._log.write(f"s {time.time()} {' '.join(map(str, rowids))}\n")
+
+
+def latencies(log: Path) -> dict[str, float | None]:
+    """Seconds from arrival to PUBACK of each event by its id; None where no PUBACK came."""
+    arrived: dict[str, float] = {}
+    rows: dict[str, str] = {}
+    puback: dict[str, float] = {}
+    for line in log.read_text().splitlines():
+        kind, first, *rest = line.split(" ")
+        if kind == "a":
+            arrived.update(dict.fromkeys(rest, float(first)))
+        elif kind == "r":
+            rows[first] = rest[0].replace("-", "")
+        else:
+            puback.update(dict.fromkeys(rest, float(first)))
+    done = {event: puback.get(row) for row, event in rows.items()}
+    return {
+        event: None if (at := done.get(event)) is None else at - arrival
+        for event, arrival in arrived.items()
+        if arrival
+    }
+
+
+async def main() -> None:
+    site = load(Path(sys.argv[1])).site
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    with Path(sys.argv[2]).open("w") as log:  # noqa: ASYNC230 - a page at a time into the cache
+        watches = Stopwatches(log)
+        async with running(site, "rfid", VERSION) as parts:
+            outbox = parts.outbox
+            put, settle = outbox.put, outbox.settle
+
+            def watched_put(work: Work) -> None:
+                watches.put(work)
+                put(work)
+
+            def watched_settle(rowids: Sequence[int], state: str = "sent") -> None:
+                watches.settled(rowids)
+                settle(rowids, state)
+
+            outbox.put, outbox.settle = watched_put, watched_settle
+            outbox.listen(watches.stored)
+            parts.pipeline.taps.add(watches.received)
+            gc.collect()
+            gc.freeze()
+            await stop.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
