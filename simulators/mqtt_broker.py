@@ -71,6 +71,7 @@ class ScriptedBroker:
         self.published: list[Published] = []
         self.connects: list[str] = []
         self.subscribed: list[str] = []
+        self.farewells = 0
         self.unanswered = 0
         self.peak = 0
         self._changed = asyncio.Condition()
@@ -88,6 +89,11 @@ class ScriptedBroker:
         assert self._server is not None
         self._server.close()
         self.drop()
+
+    @property
+    def clients(self) -> int:
+        """Connections that are open."""
+        return len(self._clients)
 
     async def until(self, condition: Callable[[], bool], bound: float = 5.0) -> None:
         """Wait for what this broker sees; TimeoutError when it does not come about."""
@@ -121,6 +127,7 @@ class ScriptedBroker:
             while True:
                 kind, flags, body = await _read(reader)
                 if kind == DISCONNECT:
+                    self.farewells += 1
                     break
                 await self._handle(kind, flags, body, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -129,6 +136,8 @@ class ScriptedBroker:
             self.unanswered = 0
             self._clients.discard(writer)
             writer.close()
+            async with self._changed:
+                self._changed.notify_all()
 
     async def _handle(self, kind: int, flags: int, body: bytes, writer: asyncio.StreamWriter) -> None:
         if kind == CONNECT:

@@ -171,6 +171,17 @@ async def test_an_identifier_that_is_never_answered_ends_the_connection(
         assert await pending(link, outbox) == 0
 
 
+@pytest.mark.parametrize(("answer", "farewells"), [(0, 1), (None, 0), (0x97, 0)])
+async def test_the_last_will_is_left_to_speak_where_the_last_state_was_not_taken(
+    scripted_broker: ScriptedBroker, outbox: Outbox, answer: int | None, farewells: int
+) -> None:
+    async with connected(scripted_broker, outbox) as link:
+        await link.sender.drain()
+        scripted_broker.answer = lambda _published: answer
+    await scripted_broker.until(lambda: scripted_broker.clients == 0)
+    assert scripted_broker.farewells == farewells
+
+
 async def test_leaving_while_connecting_is_prompt(outbox: Outbox) -> None:
     """Something that accepts and says nothing, once before the TLS handshake and once before CONNACK."""
     accepted = asyncio.Event()
