@@ -7,6 +7,8 @@ from drivers.llrp.codec.values import Message
 from drivers.llrp.refusal import refusal
 
 _QUIET = 60.0
+_MOST = 5
+"""Faults told in a second: a reader that complains without end must not fill the outbox."""
 _KEPT = 64 * 2**10
 """Bytes of the last bad frame that are kept."""
 
@@ -19,6 +21,18 @@ class Faults:
         self.bad_frames = 0
         self.last_bad = b""
         self._since: float | None = None
+        self._last = ("", float("-inf"))
+        self._told_in = (0, 0)
+
+    def news(self, status: Status, received: float) -> bool:
+        """Whether a fault is to be told: not if the same was told just now, nor if many were."""
+        repeated = status.cause == self._last[0] and 0 <= received - self._last[1] < _QUIET
+        second = int(received)
+        self._told_in = (second, self._told_in[1] + 1 if second == self._told_in[0] else 1)
+        if repeated or self._told_in[1] > _MOST:
+            return False
+        self._last = (status.cause, received)
+        return True
 
     def noted(self, status: Status) -> Status:
         """Remembers a degraded state, so that it ends."""

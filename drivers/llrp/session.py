@@ -279,10 +279,11 @@ class Session:
         """Faults; before the inventory is set up they are kept, for `degraded` would say that it observes."""
         if self.configured is None:
             self._early = [*self._early, *told][-_KEPT:]
-        elif self._running:
-            self.observations += told
-        else:
-            self.observations += [msgspec.structs.replace(status, state="stopped") for status in told]
+            return
+        news = [status for status in told if self.faults.news(status, self._memory.heard or status.time)]
+        if not self._running:
+            news = [msgspec.structs.replace(status, state="stopped") for status in news]
+        self.observations += news
 
     def _inventory(self, event: int, time: float, now: float) -> None:
         """Start and end of the ROSpec. While it is being set up, only an inventory by input may come and go."""

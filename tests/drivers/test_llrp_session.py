@@ -429,6 +429,14 @@ def test_a_fault_is_told_and_forgotten_after_a_quiet_minute() -> None:
     assert script.statuses()[-1] == (None, "online")
 
 
+def test_a_reader_that_complains_without_end_is_told_now_and_then() -> None:
+    script = Script()
+    script.greet()
+    for number in range(300):
+        script.say(event(e("ReaderExceptionEvent", Message=f"fault {number}")), after=0.01)
+    assert 5 <= script.statuses().count((None, "degraded")) <= 4 * 5
+
+
 def test_the_readers_goodbye_ends_it() -> None:
     script = Script()
     script.greet()
