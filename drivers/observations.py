@@ -60,7 +60,8 @@ class Status(msgspec.Struct, frozen=True, gc=False):
     """Whether a device (`antenna` None) or one of its antennas observes.
 
     `online` observes; `stopped` answers but takes no inventory; `offline` does not answer; `degraded` observes with a
-    fault. `cause` is a sentence for a person.
+    fault. `cause` is a sentence for a person. `time` is since when: an `online` whose time lies back, at or before the
+    `offline` it ends, says that the device kept what it saw meanwhile and has delivered it: there is no gap.
     """
 
     antenna: Antenna | None
