@@ -34,7 +34,7 @@ class Stopped:
 
     def payloads(self) -> Iterator[bytes]:
         """Every event in the file, as stored, oldest first."""
-        return (row[0] for row in self._sql.execute("SELECT payload FROM events ORDER BY id"))
+        return (row[0] for row in self._sql.execute("SELECT plain(payload) FROM events ORDER BY id"))
 
     def count(self) -> dict[State, int]:
         """Rows by state, counted one by one."""

@@ -133,6 +133,7 @@ async def test_a_stopped_outbox_can_be_looked_at_without_a_change(tmp_path):
         assert outside.count() == {"pending": 1, "sent": 1, "confirmed": 0, "dead": 1}
         assert [(entry.sequence, entry.reason) for entry in outside.rows("dead")] == [(2, "0x99")]
         assert outside.show(epoch, 1).payload == rows[0].payload
+        assert list(outside.payloads())[:2] == [row.payload for row in rows]
     assert (tmp_path / database.FILE).read_bytes() == before
     with pytest.raises(OutboxError, match="no outbox here"), stopped(tmp_path / "nowhere"):
         pass
