@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 from drivers.observations import Read
@@ -9,6 +10,9 @@ from gateway.identity.epc import decode
 from gateway.model import Identity
 
 _UNKNOWN = -1
+_BEACON = re.compile(rb"urn:readpoint:(ibeacon|eddystone|ble):[A-Za-z0-9._:%-]{1,200}")
+"""A beacon that has its name already, as recordings write it."""
+
 _SEEN_BY_EPC = 0xF9FF
 """The bits of a PC word that an identity depends on: length, toggle and AFI; not the indicators of other memory."""
 
@@ -47,5 +51,8 @@ def _identify(read: Read) -> Identity:
     if read.scheme == "epc":
         return decode(read.value, read.pc)
     if read.scheme == "beacon":
+        named = _BEACON.fullmatch(read.value)
+        if named:
+            return Identity(read.value.decode(), named[1].decode(), "instance")
         return Identity(f"urn:readpoint:ble:{quote(read.value, safe='')}", "ble", "instance")
     return Identity(f"urn:readpoint:code:{quote(read.value, safe='')}", "code", "code")

@@ -182,7 +182,8 @@ class Checkpoint:
     def _ask(self, seen: Seen) -> float:
         if seen.last - seen.written > WRITE_BACK and _stored(seen):
             seen.written = seen.last
-            self._touched.append(seen)
+            if len(self._touched) < MAX_TAGS:
+                self._touched.append(seen)
         return self._due(seen)
 
     def _due(self, seen: Seen) -> float:

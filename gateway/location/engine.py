@@ -61,6 +61,7 @@ class Engine:
         self._checkpoints: dict[str, Checkpoint] = {}
         self._portals: dict[str, Portal] = {}
         self._hear: dict[str, _Hear] = {}
+        self._rules: tuple[Zones | Portal | Checkpoint, ...] = ()
         self._lost = lost
         self._restored = list(present)
         self._now = -math.inf
@@ -76,16 +77,12 @@ class Engine:
             elif point.kind == "portal" and point.name not in self._portals:
                 self._portals[point.name] = Portal(point, self._floor, self._admission, self.counts, self._new_id)
         self._hear = {point.name: self._rule(point).hear for point in self._floor.points.values()}
+        self._rules = (self._zones, *self._portals.values(), *self._checkpoints.values())
 
     def _rule(self, point: ReadPoint) -> Zones | Portal | Checkpoint:
         if point.kind == "checkpoint":
             return self._checkpoints[point.name]
         return self._portals[point.name] if point.kind == "portal" else self._zones
-
-    def _rules(self) -> Iterator[Zones | Portal | Checkpoint]:
-        yield self._zones
-        yield from self._portals.values()
-        yield from self._checkpoints.values()
 
     @property
     def deadline(self) -> float | None:
@@ -93,7 +90,12 @@ class Engine:
 
         The first call, to `feed` or to `advance`, is due whenever its caller starts.
         """
-        return min((rule.deadline for rule in self._rules() if rule.deadline is not None), default=None)
+        first: float | None = None
+        for rule in self._rules:
+            deadline = rule.deadline
+            if deadline is not None and (first is None or deadline < first):
+                first = deadline
+        return first
 
     def feed(self, device: str, observations: Sequence[Observation], now: float) -> list[Outcome]:
         """Take a batch of a device at the time of decision `now` (Unix seconds, never back). Deadlines fire first."""
@@ -154,7 +156,7 @@ class Engine:
         out: list[Outcome] = []
         if self._watch.dark or self._restored or self._lost:
             self._begin(now, out)
-        for rule in self._rules():
+        for rule in self._rules:
             deadline = rule.deadline
             if deadline is not None and deadline <= now:
                 rule.advance(now, out)

@@ -239,7 +239,8 @@ class Zones:
     def _ask(self, tag: Tag) -> float:
         if tag.here >= 0 and tag.last_seen - tag.written > WRITE_BACK:
             tag.written = tag.last_seen
-            self._touched.append(tag)
+            if len(self._touched) < MAX_TAGS:
+                self._touched.append(tag)
         return self._due(tag)
 
     def _due(self, tag: Tag) -> float:

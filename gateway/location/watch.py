@@ -61,6 +61,7 @@ class Watch:
         self._floor = floor
         self._eyes: list[_Antenna] = []
         self._observing: dict[str, bool] = {}
+        self._begun = False
         self.replace()
 
     def replace(self) -> None:
@@ -69,10 +70,14 @@ class Watch:
             eyes = _Antenna()
             eyes.observing = self._observing.get(place.device, False)
             self._eyes.append(eyes)
+        self._begun = False
         self._count()
 
     def begin(self, now: float) -> None:
-        """The time at which the gateway started to wait for its devices."""
+        """The time at which the gateway started to wait for devices it has not heard of yet."""
+        if self._begun:
+            return
+        self._begun = True
         for eyes in self._eyes:
             if not eyes.observing and eyes.since == _NEVER:
                 eyes.since = now

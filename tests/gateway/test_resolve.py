@@ -52,6 +52,13 @@ def test_the_pc_word_counts_where_the_identity_depends_on_it() -> None:
     assert resolver.resolve(read(SGTIN)) == epc
 
 
+def test_a_beacon_that_is_named_already_keeps_its_name() -> None:
+    uri = "urn:readpoint:ibeacon:e2c56db5-dffb-48d2-b060-d0f5a71096e0:1:2"
+    assert Resolver().resolve(read(uri.encode(), scheme="beacon")) == Identity(uri, "ibeacon", "instance")
+    odd = Resolver().resolve(read(b"urn:readpoint:ibeacon:a b", scheme="beacon"))
+    assert odd.uri == "urn:readpoint:ble:urn%3Areadpoint%3Aibeacon%3Aa%20b"
+
+
 def test_codes_and_beacons_have_names_of_their_own() -> None:
     resolver = Resolver()
     code = resolver.resolve(read(b"]A0 A/1\x1d", scheme="code"))
