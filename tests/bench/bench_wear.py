@@ -1,6 +1,6 @@
 """Bytes that reach the disk in a day by the whole path at the defaults: idle, and at 20 events a second.
 
-Measured as sectors written to a loop device with ext4 on it, and extrapolated. Needs root (loop mount); says so without.
+Measured as sectors written to a loop device with ext4 on it, and extrapolated. Needs root (to mount), says so without.
 """
 
 from __future__ import annotations
