@@ -66,7 +66,7 @@ class Inbox:
 
     async def take(self, patience: float, most: int = 4096) -> list[Received]:
         """What has arrived, about `most` observations at once; nothing after `patience` seconds or once closed."""
-        if not self._queue and not self._closed:
+        if not self._queue and not self._closed and patience > 0:
             self._arrived.clear()
             try:
                 async with asyncio.timeout(patience):

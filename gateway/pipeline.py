@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from gateway.inbox import Inbox, Received
 from gateway.location.engine import Engine, Outcome
@@ -14,8 +15,11 @@ from gateway.outbox.store import Outbox
 TICK = 0.1
 """Seconds of event time between looks at the deadlines."""
 
-BACKLOG = 512
-"""Works that may wait for the outbox's writer before the pipeline takes no more: half a second of reports."""
+EVENTS = 4000
+"""Events that may wait for their COMMIT before the pipeline takes no more: reads in the inbox cost a tenth of them."""
+
+WORKS = 4000
+"""Works, those that only change presence among them, that may."""
 
 WRITE_BACK = 1000
 """Presence rows whose `last seen` is written back at one time."""
@@ -36,16 +40,30 @@ class Pipeline:
         self._composer = composer
         self._outbox = outbox
         self._clock = clock
+        self._waiting = 0
+        self._committed = asyncio.Event()
 
     async def run(self) -> None:
         """Until the inbox is closed and empty; what was put is then in the outbox's hands."""
         while not self._inbox.finished:
-            await self._outbox.drained(BACKLOG)
-            for received in await self._inbox.take(TICK):
+            await self._room()
+            due = self._engine.deadline
+            for received in await self._inbox.take(TICK if due is None or due > self._clock() else 0.0):
                 self._decide(received)
             self._store(self._engine.advance(self._clock()))
             await asyncio.sleep(0)
         self._outbox.touch(list(self._engine.present()))
+
+    async def _room(self) -> None:
+        """Wait until what was decided is not too far ahead of the disk."""
+        await self._outbox.drained(WORKS)
+        while self._waiting >= EVENTS:
+            self._committed.clear()
+            await self._committed.wait()
+
+    def _is_stored(self, events: int) -> None:
+        self._waiting -= events
+        self._committed.set()
 
     def apply(self, rules: Rules) -> None:
         """New rules between two observations; presence is kept, what left the configuration departs."""
@@ -63,7 +81,10 @@ class Pipeline:
             return
         drafts = tuple(self._composer.epcis(one.transition) for one in outcomes if one.transition)
         presence = tuple(change for one in outcomes for change in one.presence)
-        self.decided += len(drafts)
+        if drafts:
+            self.decided += len(drafts)
+            self._waiting += len(drafts)
+            stored = (*stored, partial(self._is_stored, len(drafts)))
         self._outbox.put(Work(drafts, presence, tuple(stored)))
 
     async def write_back(self, interval: float) -> None:

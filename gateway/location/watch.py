@@ -41,7 +41,8 @@ class _Antenna:
         if self.observing:
             return False
         self.observing = True
-        self.gaps.append((self.begin, time))
+        if time > self.begin:
+            self.gaps.append((self.begin, time))
         return True
 
     def close(self, time: float) -> None:
