@@ -48,7 +48,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for reports in terminalreporter.stats.values():
         for report in reports:
             if isinstance(report, pytest.TestReport):
-                folder = report.nodeid.rpartition("/")[0]
+                folder = str(Path(report.location[0]).parent)
                 seconds, tests = folders.get(folder, (0.0, 0))
                 folders[folder] = (seconds + report.duration, tests + (report.when == "call"))
     terminalreporter.section("time by folder")
