@@ -34,8 +34,17 @@ class _Event(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Event)
 
 
+def printable(text: str) -> str:
+    """Text from a device or a file, without what a terminal would obey."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
 def describe(line: bytes) -> str:
     """One event as one line for a person; what is no event of ours comes back as it is."""
+    return printable(_described(line))
+
+
+def _described(line: bytes) -> str:
     try:
         event = _decoder.decode(line)
     except msgspec.MsgspecError:

@@ -8,35 +8,58 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.control.errors import NotRunning, Refused
 from gateway.control.protocol import Ask
 
+__all__ = ["NotRunning", "Refused", "ask"]
 
-class NotRunning(Exception):
-    """No gateway answers at this socket."""
-
-
-class Refused(Exception):
-    """The gateway answered that it will not; the message says why."""
+_CONNECT = 10.0
+"""Seconds that a gateway may take to let us in."""
 
 
 def ask(path: Path, request: Ask, patience: float | None = 10.0) -> Iterator[bytes]:
-    """The lines of the answer, without their line ends. `patience`: seconds to wait for the next one, None for ever."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(10.0)
-        try:
-            connection.connect(str(path))
-        except (FileNotFoundError, ConnectionRefusedError):
-            raise NotRunning(f"no gateway runs there: nothing listens at {path}") from None
-        except PermissionError:
-            raise Refused(f"not allowed to open {path}") from None
+    """The lines of the answer, without their line ends. `patience`: seconds to wait for the next one, None for ever.
+
+    It is asked at once. `NotRunning` and `Refused`, then or while the lines are read; nothing else.
+    """
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(_CONNECT)
+        connection.connect(str(path))
         connection.sendall(msgspec.json.encode(request) + b"\n")
+    except OSError as error:
+        connection.close()
+        raise _why(path, error) from None
+    return _lines(connection, path, patience)
+
+
+def _lines(connection: socket.socket, path: Path, patience: float | None) -> Iterator[bytes]:
+    with connection, connection.makefile("rb") as answer:
         connection.settimeout(patience)
-        with connection.makefile("rb") as answer:
-            for line in answer:
-                yield _checked(line.rstrip(b"\n"))
+        while True:
+            try:
+                line = answer.readline()
+            except TimeoutError:
+                raise NotRunning(f"the gateway at {path} did not answer for {patience:g} s: is it stuck?") from None
+            except OSError as error:
+                raise NotRunning(f"the gateway at {path} ended the connection: {error.strerror or error}") from None
+            if not line:
+                return
+            yield _checked(line, path)
 
 
-def _checked(line: bytes) -> bytes:
+def _why(path: Path, error: OSError) -> NotRunning | Refused:
+    if isinstance(error, PermissionError):
+        return Refused(f"not allowed to open {path}: ask its owner, or be in group readpoint")
+    if isinstance(error, FileNotFoundError | ConnectionRefusedError | NotADirectoryError):
+        return NotRunning(f"no gateway runs there: nothing listens at {path}; start one with `readpoint run FILE`")
+    return NotRunning(f"no gateway can be asked at {path}: {error.strerror or error}")
+
+
+def _checked(line: bytes, path: Path) -> bytes:
+    if not line.endswith(b"\n"):
+        raise NotRunning(f"the gateway at {path} ended in the middle of a line")
+    line = line[:-1]
     if line.startswith(b'{"error":'):
         raise Refused(str(msgspec.json.decode(line)["error"]))
     return line

@@ -5,15 +5,19 @@ A request is one of these, tagged by `verb`. The answer is any number of lines, 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
 MAX_REQUEST = 2**20
 """Bytes of one request, its line end included."""
 
-
 RowState = Literal["pending", "sent", "confirmed", "dead"]
+STATES: tuple[RowState, ...] = get_args(RowState)
+
+TailChannel = Literal["epcis", "telemetry", "health", "loss"]
+"""The channels whose events are stored."""
+CHANNELS: tuple[TailChannel, ...] = get_args(TailChannel)
 
 
 class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="verb"):
@@ -27,7 +31,7 @@ class Status(Ask, frozen=True, tag="status"):
 class Tail(Ask, frozen=True, tag="tail"):
     """Every event as it is stored, until the asker goes away. `channel` narrows it."""
 
-    channel: str | None = None
+    channel: TailChannel | None = None
 
 
 class Record(Ask, frozen=True, tag="record"):

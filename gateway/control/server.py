@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -18,6 +19,9 @@ from gateway.control import access, protocol
 log = logging.getLogger(__name__)
 
 MAX_CLIENTS = 32
+
+LONGEST_PATH = 107
+"""Bytes of a socket's path (unix(7)), its final NUL left out."""
 
 Answer = Callable[[protocol.AnyAsk], AsyncGenerator[bytes, None]]
 """Lines that answer a request; raises ValueError with a sentence for who asked."""
@@ -35,6 +39,8 @@ class ControlServer:
     @asynccontextmanager
     async def serve(self, path: Path) -> AsyncIterator[None]:
         """Listen at `path`; on leaving, whoever is connected is let go and the socket is removed."""
+        if len(os.fsencode(path)) > LONGEST_PATH:
+            raise OSError(f"{path}: too long for a socket's path: write a run_dir of at most 60 characters")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         server = await asyncio.start_unix_server(self._connected, path, limit=protocol.MAX_REQUEST)
@@ -78,16 +84,16 @@ class ControlServer:
         self, request: protocol.AnyAsk, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         connection: socket.socket = writer.get_extra_info("socket")
-        _, uid, gid = access.peer(connection)
-        right = access.right(uid, gid)
+        who = access.peer(connection)
+        right = access.right(who)
         if len(self._clients) > MAX_CLIENTS:
             raise ValueError(f"{MAX_CLIENTS} others are connected already: close one and ask again")
         if right == "none":
-            raise ValueError(f"not allowed: user {uid} is not in group {access.READERS}")
+            raise ValueError(f"not allowed: user {who.uid} is not in group {access.READERS}")
         if isinstance(request, protocol.CHANGES):
             if right != "change":
                 raise ValueError(f"not allowed: to change something, be in group {access.CHANGERS}")
-            log.info("control: user %d asks %s", uid, request)
+            log.info("control: user %d asks %s", who.uid, request)
         gone = asyncio.ensure_future(_gone(reader))
         sender = asyncio.ensure_future(self._send(request, writer))
         try:

@@ -6,6 +6,9 @@ import asyncio
 import contextlib
 import os
 import socket
+import subprocess
+import sys
+import tempfile
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from gateway.control.client import NotRunning, Refused, ask
 from gateway.control.feed import Feed
 from gateway.control.server import ControlServer
 
+ROOT = str(Path(__file__).resolve().parents[2])
 LINE = b'{"a":"' + b"x" * 65536 + b'"}\n'
 
 
@@ -117,19 +121,95 @@ async def test_leaving_lets_go_of_everyone(tmp_path: Path) -> None:
     writer.close()
 
 
-def test_rights() -> None:
-    assert access.right(0, 0) == "change"
-    assert access.right(os.geteuid(), os.getegid()) == "change"
-    # A user number that no account has, in no group of ours.
-    assert access.right(4_000_000, 4_000_000) == "none"
-
-
-def test_rights_by_group(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rights(monkeypatch: pytest.MonkeyPatch) -> None:
     groups = {access.READERS: 501, access.CHANGERS: 502}
     monkeypatch.setattr(access, "_group", groups.__getitem__)
-    assert access.right(4_000_000, 501) == "read"
-    assert access.right(4_000_000, 502) == "change"
-    assert access.right(4_000_000, 503) == "none"
+    assert access.right(access.Peer(0, {0})) == "change"
+    assert access.right(access.Peer(os.geteuid(), {503})) == "change"
+    # A user number that no account has.
+    assert access.right(access.Peer(4_000_000, {501})) == "read"
+    assert access.right(access.Peer(4_000_000, {501, 502})) == "change"
+    assert access.right(access.Peer(4_000_000, {503})) == "none"
+
+
+def test_nobody_is_in_a_group_that_there_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "READERS", "no-such-group")
+    monkeypatch.setattr(access, "CHANGERS", "no-such-group")
+    assert access.right(access.Peer(4_000_000, {4_000_000})) == "none"
+
+
+ASK = """
+import os, sys
+from pathlib import Path
+from gateway.control import protocol
+from gateway.control.client import Refused, ask
+user, groups = int(sys.argv[2]), [int(number) for number in sys.argv[3].split(",")]
+os.setgroups(groups[1:])
+os.setresgid(groups[0], groups[0], groups[0])
+os.setresuid(user, user, user)
+for request in (protocol.Status(), protocol.OutboxResend()):
+    try:
+        print(*(line.decode() for line in ask(Path(sys.argv[1]), request)))
+    except Refused as error:
+        print(error)
+"""
+
+
+def as_other(path: Path, user: int, *groups: int) -> list[str]:
+    """What another user is told who asks for the status, and to resend."""
+    arguments = [sys.executable, "-c", ASK, str(path), str(user), ",".join(map(str, groups))]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=30, check=True, env={"PYTHONPATH": ROOT})
+    return done.stdout.splitlines()
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
+async def test_other_users_by_the_kernels_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a floor: group readpoint reads and may not resend, readpoint-tech does both, nobody nothing."""
+    nobody, reader, changer, other = 65534, 60_001, 60_002, 60_003
+    monkeypatch.setattr(access, "_group", {access.READERS: reader, access.CHANGERS: changer}.__getitem__)
+
+    async def resent(request: protocol.AnyAsk) -> AsyncGenerator[bytes, None]:
+        yield b'{"resent":0}\n' if isinstance(request, protocol.OutboxResend) else b'{"state":"good"}\n'
+
+    # pytest's own folders are closed to other users; the sockets' folder is open, as /run/readpoint is.
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        async with ControlServer(resent).serve(folder / "s.sock"):
+            said = [
+                await asyncio.to_thread(as_other, folder / "s.sock", nobody, *groups)
+                for groups in ((reader,), (other, reader), (other, changer), (other,))
+            ]
+    refused = f"not allowed: user {nobody} is not in group readpoint"
+    may_not = "not allowed: to change something, be in group readpoint-tech"
+    assert said == [
+        ['{"state":"good"}', may_not],
+        ['{"state":"good"}', may_not],
+        ['{"state":"good"}', '{"resent":0}'],
+        [refused, refused],
+    ]
+
+
+async def test_a_path_too_long_for_a_socket_says_so(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="write a run_dir"):
+        async with ControlServer(answer).serve(tmp_path / ("x" * 100) / "s.sock"):
+            pass
+    with pytest.raises(NotRunning, match="path too long"):
+        asked(tmp_path / ("x" * 100) / "s.sock", protocol.Status())
+
+
+async def test_a_gateway_that_is_stuck_is_called_so(tmp_path: Path) -> None:
+    async def never(request: protocol.AnyAsk) -> AsyncGenerator[bytes, None]:
+        await asyncio.Event().wait()
+        yield b""
+
+    def patient() -> list[bytes]:
+        return list(ask(tmp_path / "s.sock", protocol.Status(), patience=0.1))
+
+    async with ControlServer(never).serve(tmp_path / "s.sock"):
+        with pytest.raises(NotRunning, match=r"did not answer for 0\.1 s"):
+            await asyncio.to_thread(patient)
 
 
 async def test_a_feed_lets_go_of_who_falls_behind() -> None:
