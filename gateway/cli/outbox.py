@@ -1,104 +1,148 @@
-"""`readpoint outbox`: what waits, what was given up, and sending it again."""
+"""`readpoint outbox`: what waits, what was given up, and sending it again.
+
+The running gateway is asked; where none runs and the site file is named, the file itself is looked into.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import click
 import msgspec
 
-from gateway.cli.sockets import one, segment_options
+from gateway.cli.sockets import Where, segment_options
 from gateway.control import protocol
-from gateway.control.client import ask
-from gateway.outbox.values import Entry
+from gateway.control.client import NotRunning, ask
+from gateway.outbox.values import Entry, OutboxError
+
+Question: TypeAlias = protocol.OutboxList | protocol.OutboxShow
+
+PATIENCE = 60.0
+"""Seconds that a large outbox on a small box may take to find a row."""
+
+
+class IdType(click.ParamType[str]):
+    """A CloudEvents id, with or without `urn:uuid:`."""
+
+    name = "uuid"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return str(uuid.UUID(value.removeprefix("urn:uuid:")))
+        except ValueError:
+            self.fail(f"{value!r} is no id: copy it from the event, as urn:uuid:0192f7c1-…", param, ctx)
+
+
+LIMIT = click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="So many rows at most."
+)
+ROWS_AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a row and line.")
 
 
 @click.group()
 def outbox() -> None:
-    """Look into the durable queue of a running segment.
+    """Look into the durable queue of a segment.
+
+    Where no gateway runs, --config names the site file whose queue is meant.
 
     \b
     Examples:
       readpoint outbox list --state pending
       readpoint outbox show --sequence 10233
       readpoint outbox resend --reason 0x87 --dry-run
+      readpoint outbox dead --config site.yaml
     """
 
 
 @outbox.command("list")
-@click.option("--state", type=click.Choice(["pending", "sent", "confirmed", "dead"]), help="Only rows in this state.")
-@click.option("--after", type=int, default=0, help="Start after this row.")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="So many rows at most.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a row and line.")
+@click.option("--state", type=click.Choice(protocol.STATES), help="Only rows in this state.")
+@click.option("--after", type=click.IntRange(min=0), default=0, help="Start after this row.")
+@LIMIT
+@ROWS_AS_JSON
 @segment_options
-def list_rows(
-    config: Path | None,
-    run_dir: Path | None,
-    segments: tuple[str, ...],
-    state: protocol.RowState | None,
-    after: int,
-    limit: int,
-    *,
-    as_json: bool,
-) -> None:
+def list_rows(where: Where, state: protocol.RowState | None, after: int, limit: int, *, as_json: bool) -> None:
     """List rows, oldest first."""
-    _, path = one(config, run_dir, segments)
-    _print(ask(path, protocol.OutboxList(state, after, limit), patience=60.0), as_json=as_json)
+    _print(_answer(where, protocol.OutboxList(state, after, limit)), as_json=as_json)
 
 
 @outbox.command()
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="So many rows at most.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a row and line.")
+@LIMIT
+@ROWS_AS_JSON
 @segment_options
-def dead(config: Path | None, run_dir: Path | None, segments: tuple[str, ...], limit: int, *, as_json: bool) -> None:
+def dead(where: Where, limit: int, *, as_json: bool) -> None:
     """List the events that were given up, and why."""
-    _, path = one(config, run_dir, segments)
-    _print(ask(path, protocol.OutboxList("dead", 0, limit), patience=60.0), as_json=as_json)
+    _print(_answer(where, protocol.OutboxList("dead", 0, limit)), as_json=as_json)
 
 
 @outbox.command()
-@click.option("--id", "event_id", help="CloudEvents id, with or without urn:uuid:.")
-@click.option("--epoch", type=int, help="Epoch; the running one if left out.")
-@click.option("--sequence", type=int, help="Sequence in the epoch.")
+@click.option("--id", "event_id", type=IdType(), help="CloudEvents id, with or without urn:uuid:.")
+@click.option("--epoch", type=click.IntRange(min=1), help="Epoch; the newest one if left out.")
+@click.option("--sequence", type=click.IntRange(min=1), help="Sequence in the epoch.")
 @segment_options
-def show(
-    config: Path | None,
-    run_dir: Path | None,
-    segments: tuple[str, ...],
-    event_id: str | None,
-    epoch: int | None,
-    sequence: int | None,
-) -> None:
+def show(where: Where, event_id: str | None, epoch: int | None, sequence: int | None) -> None:
     """Print one event as it is stored."""
     if (event_id is None) == (sequence is None):
         raise click.UsageError("name the event with --id or with --sequence (and --epoch)")
-    _, path = one(config, run_dir, segments)
-    for line in ask(path, protocol.OutboxShow(event_id, epoch, sequence), patience=60.0):
+    for line in _answer(where, protocol.OutboxShow(event_id, epoch, sequence)):
         click.echo(line.decode())
 
 
 @outbox.command()
-@click.option("--reason", help="Only those given up for this reason.")
+@click.option("--reason", help="Only those given up for this reason, as `readpoint outbox dead` shows it.")
 @click.option("--since", type=click.DateTime(), help="Only those given up since then (local time).")
 @click.option("--dry-run", is_flag=True, help="Only say how many it would be.")
+@click.option("--json", "as_json", is_flag=True, help="The answer as a JSON object.")
 @segment_options
-def resend(
-    config: Path | None,
-    run_dir: Path | None,
-    segments: tuple[str, ...],
-    reason: str | None,
-    since: dt.datetime | None,
-    *,
-    dry_run: bool,
-) -> None:
+def resend(where: Where, reason: str | None, since: dt.datetime | None, *, dry_run: bool, as_json: bool) -> None:
     """Send what was given up again, with the same ids."""
-    _, path = one(config, run_dir, segments)
+    _, path = where.one()
     request = protocol.OutboxResend(reason, since.timestamp() if since else None, dry_run)
-    for line in ask(path, request, patience=60.0):
+    try:
+        lines = list(ask(path, request, PATIENCE))
+    except NotRunning as error:
+        raise click.ClickException(f"{error}, then resend: what is given up can be sent only by a gateway") from None
+    for line in lines:
+        if as_json:
+            click.echo(line.decode())
+            continue
         count = msgspec.json.decode(line)["resent"]
         click.echo(f"{count} events would be sent again" if dry_run else f"{count} events are pending again")
+
+
+def _answer(where: Where, question: Question) -> Iterator[bytes]:
+    """What the running gateway says, else the file."""
+    name, path = where.one()
+    try:
+        return ask(path, question, PATIENCE)
+    except NotRunning as error:
+        site = where.site
+        if site is None:
+            text = f"{error}, or name the site file with --config to look into the queue of a stopped one"
+            raise NotRunning(text) from None
+    return _offline(site.gateway.state_dir / name, question)
+
+
+def _offline(folder: Path, question: Question) -> Iterator[bytes]:
+    from gateway.outbox.inspect import stopped  # noqa: PLC0415 - only where no gateway runs
+
+    try:
+        with stopped(folder) as rows:
+            if isinstance(question, protocol.OutboxList):
+                for entry in rows.rows(question.state, question.limit, question.after):
+                    yield msgspec.json.encode(entry._asdict())
+                return
+            row = (
+                rows.find(uuid.UUID(question.id)) if question.id else rows.show(question.epoch, question.sequence or 0)
+            )
+            if row is None:
+                raise click.ClickException(f"{folder}: no such event in this outbox")
+            yield row.payload
+    except OutboxError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _print(lines: Iterator[bytes], *, as_json: bool) -> None:

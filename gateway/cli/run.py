@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 
 import click
 
-from gateway.config.load import load
+from gateway.cli.options import unknown
 
 
 @click.command()
@@ -16,13 +15,17 @@ from gateway.config.load import load
 @click.option("--segment", "segments", multiple=True, metavar="NAME", help="Only this segment; may be repeated.")
 @click.option("-v", "--verbose", is_flag=True, help="Log what is normal, too.")
 def run(file: Path, segments: tuple[str, ...], *, verbose: bool) -> int:
-    """Run the site FILE until SIGTERM or Ctrl-C.
+    """Run a site FILE until SIGTERM or Ctrl-C. SIGHUP reads it again, and restarts only what changed.
 
     \b
     Examples:
       readpoint run site.yaml
       readpoint run site.yaml --segment rfid     one segment, as its own process
     """
+    import logging  # noqa: PLC0415 - help needs none of it
+
+    from gateway.config.load import load  # noqa: PLC0415 - same
+
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.INFO if verbose else logging.WARNING,
@@ -31,10 +34,9 @@ def run(file: Path, segments: tuple[str, ...], *, verbose: bool) -> int:
     loaded = load(file, segments=segments or None)
     for warning in loaded.warnings:
         click.echo(str(warning), err=True)
-    unknown = sorted(set(segments) - set(loaded.site.segments))
-    if unknown:
-        known = ", ".join(loaded.site.segments)
-        raise click.UsageError(f"{file} has no segment {unknown[0]!r}: it has {known}")
+    for name in segments:
+        if name not in loaded.site.segments:
+            raise click.UsageError(f"{file}: {unknown('segment', name, loaded.site.segments)}")
     from gateway.app import run_site  # noqa: PLC0415 - a refused configuration needs none of it
 
-    return run_site(loaded.site, segments or tuple(loaded.site.segments))
+    return run_site(loaded.site, segments)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 
@@ -17,6 +15,8 @@ def schema() -> None:
       # then, as the first line of your site file:
       # yaml-language-server: $schema=readpoint.schema.json
     """
+    import json  # noqa: PLC0415 - help needs none of it
+
     from gateway.config.schema import schema as build  # noqa: PLC0415 - loads every driver's settings
 
     click.echo(json.dumps(build(), indent=2, ensure_ascii=False))

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from simulators.llrp_reader.server import LlrpReader
 
 from simulators.llrp_reader.options import FAMILIES, Family, ReaderOptions, Tls
-from simulators.warehouse import Warehouse, aisles
+
+if TYPE_CHECKING:
+    from simulators.warehouse import Warehouse
+
+
+PORT = click.IntRange(0, 65_535)
 
 
 @click.group()
@@ -20,7 +25,7 @@ def simulate() -> None:
 
 @simulate.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=5084, show_default=True, help="Port; 0 takes a free one and prints it.")
+@click.option("--port", default=5084, show_default=True, type=PORT, help="Port; 0 takes a free one and prints it.")
 @click.option("--tags", default=20, show_default=True, type=click.IntRange(0, 100_000), help="Tags on the floor.")
 @click.option(
     "--antennas", default=4, show_default=True, type=click.IntRange(1, 32), help="Antennas, one over each aisle."
@@ -28,13 +33,21 @@ def simulate() -> None:
 @click.option(
     "--family", default="impinj-speedway", show_default=True, type=click.Choice(FAMILIES), help="Whose reader."
 )
-@click.option("--stay", default=60.0, show_default=True, help="Seconds a tag stays in its aisle, on average.")
-@click.option("--seed", default=1, show_default=True, help="The same seed gives the same floor.")
-@click.option("--control-port", type=int, help="Take orders for faults here (JSON lines on loopback).")
-@click.option("--cert", type=click.Path(exists=True), help="Speak TLS with this certificate (PEM).")
-@click.option("--key", type=click.Path(exists=True), help="Its key (PEM).")
 @click.option(
-    "--truth", type=click.Path(path_type=Path), help="At the end, write what really happened here (JSON lines)."
+    "--stay",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(min=0.0, min_open=True),
+    help="Seconds a tag stays in its aisle, on average.",
+)
+@click.option("--seed", default=1, show_default=True, help="The same seed gives the same floor.")
+@click.option("--control-port", type=PORT, help="Take orders for faults here (JSON lines on loopback).")
+@click.option("--cert", type=click.Path(exists=True, dir_okay=False), help="Speak TLS with this certificate (PEM).")
+@click.option("--key", type=click.Path(exists=True, dir_okay=False), help="Its key (PEM).")
+@click.option(
+    "--truth",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    help="At the end, write what really happened here (JSON lines).",
 )
 def llrp(
     *,
@@ -50,7 +63,7 @@ def llrp(
     key: str | None,
     truth: Path | None,
 ) -> None:
-    """An RFID reader that speaks LLRP: tags wander between the aisles under its antennas, until Ctrl-C.
+    """Simulate an RFID reader that speaks LLRP: tags wander between the aisles under its antennas, until Ctrl-C.
 
     \b
     Examples:
@@ -74,6 +87,8 @@ def llrp(
 def _floor(antennas: int, tags: int, stay: float, seed: int) -> Warehouse:
     import time  # noqa: PLC0415 - the one clock of this command
 
+    from simulators.warehouse import Warehouse, aisles  # noqa: PLC0415 - help needs no floor
+
     zones = [f"aisle-{number}" for number in range(1, antennas + 1)]
     floor = Warehouse(*aisles(zones, "reader"), seed=seed)
     now = time.time()
@@ -85,6 +100,8 @@ def _floor(antennas: int, tags: int, stay: float, seed: int) -> Warehouse:
 
 
 async def _serve(options: ReaderOptions, floor: Warehouse) -> None:
+    from simulators.llrp_reader.server import LlrpReader  # noqa: PLC0415 - help needs no reader
+
     async with LlrpReader(options, floor) as reader:
         click.echo(f"{options.family} reader listens on {options.host}:{reader.port}", err=True)
         await asyncio.Event().wait()

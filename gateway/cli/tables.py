@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.table import Table
 
+from gateway.describe import printable
 from gateway.outbox.values import Entry
 from gateway.overview import Overview
 
 _COLOURS = {"online": "green", "connecting": "yellow", "degraded": "yellow", "stopped": "yellow"}
+
+
+WIDE = 240
+"""Columns where no terminal says how many it has: a pipe cuts nothing off."""
+
+
+def escape(text: str) -> str:
+    """Text from elsewhere: neither rich nor the terminal obeys it."""
+    return escape_markup(printable(text))
+
+
+def screen() -> Console:
+    """Standard output."""
+    return Console() if sys.stdout.isatty() else Console(width=WIDE)
 
 
 def ago(then: float | None, now: float) -> str:
@@ -41,7 +57,7 @@ def state(word: str) -> str:
 
 def print_overview(overview: Overview, now: float, console: Console | None = None) -> None:
     """The segment, its uplink and outbox, then a row a device."""
-    console = console or Console()
+    console = console or screen()
     uplink, outbox, location = overview.uplink, overview.outbox, overview.location
     table = Table.grid(padding=(0, 2))
     table.add_row("[bold]segment[/]", f"{overview.segment}  ({overview.identity}, readpoint {overview.version})")
@@ -82,7 +98,7 @@ def _devices(overview: Overview, now: float) -> Table:
     for column in ("device", "state", "since", "last read", "reads", "antennas", "cause"):
         table.add_column(column)
     for device in overview.devices:
-        antennas = " ".join(f"{one.antenna}:{state(one.state)}" for one in device.antennas)
+        antennas = " ".join(f"{escape(str(one.antenna))}:{state(one.state)}" for one in device.antennas)
         table.add_row(
             escape(device.device),
             state(device.state),
@@ -113,4 +129,4 @@ def print_entries(entries: Sequence[Entry], console: Console | None = None) -> N
             escape(entry.reason or ""),
             str(entry.size),
         )
-    (console or Console()).print(table)
+    (console or screen()).print(table)

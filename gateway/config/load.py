@@ -26,10 +26,11 @@ class Loaded(NamedTuple):
     warnings: list[Problem]
 
 
-def load(path: Path, *, segments: Collection[str] | None = None) -> Loaded:
+def load(path: Path, *, segments: Collection[str] | None = None, files: bool = True) -> Loaded:
     """Reads and checks a whole file. ConfigError holds every mistake; nothing else is raised.
 
     `segments`: the ones this process runs; certificates of the others are not looked at. Default: all.
+    Without `files` no certificate is: for those who only read the site, elsewhere or without its keys.
     """
     data = _read(path)
     root, flaws = parse(data)
@@ -37,7 +38,8 @@ def load(path: Path, *, segments: Collection[str] | None = None) -> Loaded:
     for flaw in flaws:
         findings.flaw(flaw)
     resolved = path.resolve()
-    found = _check(root, resolved, segments, findings, hashlib.sha256(data).hexdigest()) if root is not None else None
+    looked = segments if files else ()
+    found = _check(root, resolved, looked, findings, hashlib.sha256(data).hexdigest()) if root is not None else None
     if findings.errors or found is None:
         raise ConfigError(findings.errors, findings.warnings)
     return Loaded(found, findings.warnings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -28,9 +29,20 @@ class Stopped:
             found += more
         return found
 
-    def show(self, epoch: int, sequence: int) -> Row | None:
-        """One event by its number."""
+    def show(self, epoch: int | None, sequence: int) -> Row | None:
+        """One event by its number; in the newest epoch, if none is said."""
+        if epoch is None:
+            epoch = self._sql.execute("SELECT max(epoch) FROM epochs").fetchone()[0] or 0
         return queries.by_number(self._sql, epoch, sequence)
+
+    def find(self, id: uuid.UUID) -> Row | None:  # noqa: A002 - CloudEvents' word
+        """One event by its id: reads the file until it is found."""
+        step: int | None = 0
+        while step is not None:
+            row, step = queries.by_id(self._sql, id, step)
+            if row is not None:
+                return row
+        return None
 
     def payloads(self) -> Iterator[bytes]:
         """Every event in the file, as stored, oldest first."""

@@ -1,0 +1,32 @@
+"""What several commands take in the same words."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+import click
+
+
+class DurationType(click.ParamType[float]):
+    """`500ms`, `20s`, `2m`, as in site files; seconds."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from drivers.contract import parse_duration  # noqa: PLC0415 - loads pydantic
+
+        try:
+            seconds = parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        assert isinstance(seconds, float)
+        return seconds
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """A sentence for a name that is none of those there are."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, 1)
+    hint = f"; did you mean '{close[0]}'?" if close else ""
+    return f"there is no {kind} '{name}': there {'is' if len(names) == 1 else 'are'} {', '.join(names) or 'none'}{hint}"
