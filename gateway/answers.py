@@ -11,12 +11,14 @@ from contextlib import aclosing, contextmanager, suppress
 import msgspec
 
 from drivers.contract import Read, Signal, Status
-from gateway.config.site import Segment, Site
+from gateway.config.site import Device, Segment, Site
 from gateway.control import protocol
 from gateway.control.feed import Feed
 from gateway.devices import Devices
 from gateway.inbox import Inbox, Received
 from gateway.location.engine import Engine
+from gateway.messages import Composer
+from gateway.model import Rules
 from gateway.outbox.store import Outbox
 from gateway.outbox.values import Entry, OutboxError, Row, Selection
 from gateway.overview import LocationView, OutboxView, Overview, UplinkView
@@ -25,8 +27,11 @@ from gateway.recording import format_line
 from gateway.uplink.link import Uplink
 
 
-class Parts(msgspec.Struct, frozen=True):
-    """What a running segment is made of. `since`: when it started (Unix seconds)."""
+class Parts(msgspec.Struct, eq=False):
+    """What a running segment is made of. `since`: when it started (Unix seconds).
+
+    `site` and `segment` are of the newest configuration; the rest is for good.
+    """
 
     site: Site
     segment: Segment
@@ -34,10 +39,36 @@ class Parts(msgspec.Struct, frozen=True):
     since: float
     outbox: Outbox
     inbox: Inbox
+    composer: Composer
     engine: Engine
     pipeline: Pipeline
     uplink: Uplink
     devices: Devices
+
+    def takes(self, site: Site) -> bool:
+        """Whether it can go on with this configuration: all that is different is read points, rules and devices."""
+        return _fixed(site, self.segment.name) == _fixed(self.site, self.segment.name)
+
+    async def apply(self, site: Site) -> None:
+        """Go on with a configuration that it takes. Presence is kept; devices that are as they were are not touched."""
+        name = self.segment.name
+        self.site, self.segment = site, site.segments[name]
+        # Rules first: a new device's first read has its read point, and what a lost one saw departs.
+        self.uplink.configured(site)
+        self.composer.replace(self.segment.rules.read_points)
+        self.pipeline.apply(self.segment.rules)
+        await self.devices.apply(of_segment(site, name))
+
+
+def of_segment(site: Site, name: str) -> dict[str, Device]:
+    """The devices of a segment, by name."""
+    return {device.name: device for device in site.devices.values() if device.segment == name}
+
+
+def _fixed(site: Site, name: str) -> tuple[object, ...]:
+    """What a segment's outbox, uplink and surroundings are made from."""
+    segment = site.segments[name]
+    return site.gateway, site.path, msgspec.structs.replace(segment, rules=Rules(read_points={}, ports=()))
 
 
 class Answers:

@@ -10,8 +10,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 
-from gateway.answers import Answers, Parts
-from gateway.config.site import Device, Site
+from gateway.answers import Answers, Parts, of_segment
+from gateway.config.site import Site
 from gateway.control.server import ControlServer
 from gateway.devices import Surroundings, devices
 from gateway.health import DeviceHealth
@@ -72,15 +72,10 @@ async def running(
             backoff=pace.backoff,
         )
         running_devices = await nest.enter_async_context(devices(around, of_segment(site, name)))
-        parts = Parts(site, segment, version, clock(), outbox, inbox, engine, pipeline, link, running_devices)
+        parts = Parts(site, segment, version, clock(), outbox, inbox, composer, engine, pipeline, link, running_devices)
         await nest.enter_async_context(_repeating(parts, composer, pace.health, clock))
         await nest.enter_async_context(_answering(parts, name))
         yield parts
-
-
-def of_segment(site: Site, name: str) -> dict[str, Device]:
-    """The devices of a segment, by name."""
-    return {device.name: device for device in site.devices.values() if device.segment == name}
 
 
 @asynccontextmanager

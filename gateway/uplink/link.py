@@ -128,6 +128,11 @@ class Uplink:
         """Send a message that is not stored (a snapshot page, health again), once; False while it cannot be taken."""
         return self.sender.post(Post(self._topic(channel, name), payload))
 
+    def configured(self, site: Site) -> None:
+        """Say from now on that this configuration runs; what the uplink itself is made from is the same in it."""
+        self._site = site
+        self._state_due = True
+
     async def until(self, condition: Callable[[UplinkStatus], bool]) -> UplinkStatus:
         """Wait for a state or cause; what is only counted wakes nobody."""
         while not condition(status := self.status):

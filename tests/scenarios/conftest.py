@@ -80,6 +80,17 @@ class GatewayProcess:
         async with asyncio.timeout(BOUND):
             return await self._process.wait()
 
+    def send(self, number: signal.Signals) -> None:
+        """Send it, and do not wait."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    async def logs(self, text: str) -> None:
+        """Until it has said this."""
+        async with asyncio.timeout(BOUND):
+            while text not in self.log.read_text():  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.02)
+
     async def status(self) -> Overview | None:
         """As `readpoint status` has it; None while nobody answers."""
         try:
