@@ -49,5 +49,5 @@ format:  ## put ruff's formatting and fixes in place
 	$(BIN)/ruff format .
 
 clean:  ## remove all that make made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .readpoint build dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .readpoint demo build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,7 +8,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from gateway.demo.pki import CENTRAL
 
@@ -37,6 +37,9 @@ pattern read readpoint/v1/+/+/%u/ack
 pattern read readpoint/v1/+/+/%u/request
 """
 
+Choice = Literal["auto", "mosquitto", "amqtt"]
+CHOICES: tuple[Choice, ...] = get_args(Choice)
+
 
 class Broker(NamedTuple):
     """Where it listens (mutual TLS), what it is, and the MQTT version it speaks."""
@@ -46,39 +49,44 @@ class Broker(NamedTuple):
     protocol: Literal["5", "3.1.1"]
 
 
-def free_port() -> int:
-    """A TCP port on loopback that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @asynccontextmanager
-async def broker(folder: Path) -> AsyncIterator[Broker]:
-    """Run a broker with the certificates in `folder`."""
+async def broker(folder: Path, choice: Choice = "auto", port: int = 0) -> AsyncIterator[Broker]:
+    """Run a broker with the certificates in `folder`; port 0 is a free one.
+
+    FileNotFoundError where mosquitto is asked for and not installed, OSError where the port is taken.
+    """
     program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-    if program:
-        async with _mosquitto(program, folder) as port:
+    if choice == "mosquitto" and program is None:
+        raise FileNotFoundError("mosquitto is not installed here: apt-get install mosquitto, or leave --broker out")
+    port = _bindable(port)
+    if program is not None and choice != "amqtt":
+        async with _mosquitto(program, folder, port):
             yield Broker(port, "mosquitto", "5")
     else:
-        async with _amqtt(folder) as port:
-            yield Broker(port, "amqtt, in this process", "3.1.1")
+        async with _amqtt(folder, port):
+            yield Broker(port, "amqtt in this process", "3.1.1")
 
 
 @asynccontextmanager
-async def _mosquitto(program: str, folder: Path) -> AsyncIterator[int]:
-    port = free_port()
+async def _mosquitto(program: str, folder: Path, port: int) -> AsyncIterator[None]:
     (folder / "acl").write_text(_ACL)
     (folder / "acl").chmod(0o600)
     settings = folder / "mosquitto.conf"
     settings.write_text(_MOSQUITTO.format(port=port, folder=folder, user=_user()))
     with (folder / "broker.log").open("wb") as log:
+        # In a session of its own: a Ctrl-C at the terminal is the demo's, which then ends all in order.
         process = await asyncio.create_subprocess_exec(
-            program, "-c", str(settings), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
+            program,
+            "-c",
+            str(settings),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
         try:
             await _listening(port)
-            yield port
+            yield
         finally:
             if process.returncode is None:
                 process.terminate()
@@ -86,10 +94,9 @@ async def _mosquitto(program: str, folder: Path) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def _amqtt(folder: Path) -> AsyncIterator[int]:
+async def _amqtt(folder: Path, port: int) -> AsyncIterator[None]:
     from amqtt.broker import Broker as Amqtt  # noqa: PLC0415 - of an extra, and only where mosquitto is missing
 
-    port = free_port()
     settings = {
         "listeners": {
             "default": {
@@ -106,9 +113,16 @@ async def _amqtt(folder: Path) -> AsyncIterator[int]:
     running = Amqtt(settings)
     await running.start()
     try:
-        yield port
+        yield
     finally:
         await running.shutdown()
+
+
+def _bindable(port: int) -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+        return int(probe.getsockname()[1])
 
 
 async def _listening(port: int) -> None:

@@ -41,7 +41,7 @@ def event_id(payload: bytes) -> str:
 class Central:
     """What has arrived: `ids` of numbered events with how often each came, and how many were declared lost."""
 
-    def __init__(self, seen: Callable[[bytes], None]) -> None:
+    def __init__(self, seen: Callable[[str, bytes], None]) -> None:
         self.ids: Counter[str] = Counter()
         self.declared = 0
         self._seen = seen
@@ -51,8 +51,8 @@ class Central:
         """Deliveries beyond the first."""
         return self.ids.total() - len(self.ids)
 
-    def take(self, payload: bytes) -> None:
-        """One MQTT payload: an event or an array of them."""
+    def take(self, name: str, payload: bytes) -> None:
+        """One MQTT payload: an event or an array of them, all of one topic, which ends in `name`."""
         for raw in _events.decode(payload) if payload.startswith(b"[") else [payload]:
             event = _event.decode(raw)
             if event.sequence is None:
@@ -60,7 +60,7 @@ class Central:
             if not self.ids[event.id]:
                 if event.type == "readpoint.loss.v1":
                     self.declared += msgspec.json.decode(event.data, type=_Loss).count
-                self._seen(bytes(raw))
+                self._seen(name, bytes(raw))
             self.ids[event.id] += 1
 
 
@@ -82,9 +82,11 @@ async def subscribed(folder: Path, broker: Broker, central: Central) -> AsyncIte
 
         async def follow() -> None:
             async for message in client.messages:
-                central.take(bytes(message.payload))
+                central.take(message.topic.value.rpartition("/")[2], bytes(message.payload))
 
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(follow(), name="central service")
+        task = asyncio.create_task(follow(), name="central service")
+        try:
             yield
+        finally:
             task.cancel()
+            await asyncio.gather(task, return_exceptions=True)

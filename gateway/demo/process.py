@@ -30,8 +30,8 @@ class GatewayProcess:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[GatewayProcess]:
         """Started and answering; stopped as systemd would on leaving."""
-        await self.start()
         try:
+            await self.start()
             yield self
         finally:
             await self.stop()
@@ -40,13 +40,23 @@ class GatewayProcess:
         """Start it and wait until it answers. RuntimeError with its last words if it ends instead."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "gateway", "run", str(self._site), stdout=log, stderr=log
+                *(sys.executable, "-m", "gateway", "run", str(self._site)),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # a Ctrl-C at the terminal is the demo's, which then ends all in order
             )
-        async with asyncio.timeout(30):
-            while await self.overview() is None:
-                if self._process.returncode is not None:
-                    raise RuntimeError(f"the gateway ended at its start:\n{self._log.read_text()[-2000:]}")
-                await asyncio.sleep(0.05)
+        try:
+            async with asyncio.timeout(30):
+                while await self.overview() is None:
+                    if self._process.returncode is not None:
+                        raise self._failure("ended at its start")
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise self._failure("does not answer") from None
+
+    def _failure(self, what: str) -> RuntimeError:
+        return RuntimeError(f"the gateway {what}:\n{self._log.read_text()[-2000:]}")
 
     async def overview(self) -> Overview | None:
         """How it is; None while it does not answer."""

@@ -1,4 +1,4 @@
-"""What the demo shows: counts along the way, the newest events, and what is being done to the gateway just now."""
+"""What the demo shows: counts along the way, what is being done to the gateway just now, and the newest events."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -13,62 +14,143 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-STAGES = ("read", "decided", "stored", "received")
+from gateway.demo.caption import Caption
+
+_COLOURS = {"arrived": "green", "moved": "cyan", "departed": "yellow", "passed": "magenta", "loss": "red"}
+_ABOVE = 13
+"""Lines that all but the events take at 80 columns."""
+_USUAL = 5
+"""Events that may wait at any moment while all is well."""
+
+
+class Figures(NamedTuple):
+    """Counts since the demo began; `readers` and `uplink` are their states in words."""
+
+    read: int = 0
+    decided: int = 0
+    stored: int = 0
+    pending: int = 0
+    received: int = 0
+    duplicates: int = 0
+    readers: str = "starting"
+    uplink: str = "starting"
+
+
+class Act(NamedTuple):
+    """A part of the demo: what happens, and what to watch."""
+
+    name: str
+    watch: str
 
 
 class Screen:
     """A live picture on a terminal; plain lines on stderr elsewhere. Data goes to stdout, and none is here."""
 
-    def __init__(self, *, quiet: bool) -> None:
-        self._console = Console(stderr=True)
+    def __init__(self, acts: tuple[Act, ...], *, quiet: bool = False, console: Console | None = None) -> None:
+        self.act = acts[0]
+        self.figures = Figures()
+        self._acts = acts
+        self._console = console or Console(stderr=True)
         self._quiet = quiet
         self._live: Live | None = None
-        self._counts = dict.fromkeys(STAGES, 0)
-        self._events: deque[str] = deque(maxlen=12)
-        self._announced = ""
-        self._uplink = ""
+        self._events: deque[Caption] = deque(maxlen=100)
+        self._stage = ""
+        self._left = 0.0
 
     @contextmanager
-    def shown(self) -> Iterator[None]:
-        """The live picture, where there is a terminal."""
+    def shown(self, stage: str) -> Iterator[None]:
+        """The live picture, where there is a terminal; `stage` says in a line who plays."""
+        self._stage = stage
         if self._quiet or not self._console.is_terminal:
+            print(stage, file=sys.stderr, flush=True)
             yield
             return
-        with Live(self._picture(), console=self._console, refresh_per_second=8) as self._live:
-            yield
-        self._live = None
+        with Live(self.picture(), console=self._console, auto_refresh=False) as live:
+            self._live = live
+            try:
+                yield
+            finally:
+                live.update(self._last_picture(), refresh=True)
+                self._live = None
 
-    def count(self, uplink: str, **counts: int) -> None:
-        """How many were read, decided, stored and received so far."""
-        self._uplink = uplink
-        self._counts.update(counts)
+    def count(self, figures: Figures, left: float) -> None:
+        """The counts now, and the seconds that are left."""
+        self.figures, self._left = figures, left
         self._refresh()
 
-    def event(self, line: str) -> None:
+    def event(self, event: Caption) -> None:
         """One event arrived at the central service."""
-        self._events.append(line)
+        self._events.append(event)
         if self._live is None and not self._quiet:
-            print(line, file=sys.stderr)
-        self._refresh()
+            print(event, file=sys.stderr)
 
-    def announce(self, sentence: str) -> None:
+    def announce(self, act: Act) -> None:
         """What happens now, and what to watch."""
-        self._announced = sentence
+        self.act = act
         if self._live is None:
-            print(f"--- {sentence}", file=sys.stderr, flush=True)
+            print(f"--- {act.name}: {act.watch}", file=sys.stderr, flush=True)
         self._refresh()
 
     def _refresh(self) -> None:
         if self._live is not None:
-            self._live.update(self._picture())
+            self._live.update(self.picture(), refresh=True)
 
-    def _picture(self) -> Group:
-        flow = Table.grid(padding=(0, 3))
-        flow.add_row(
-            *(Text(f"{name} {self._counts[name]:>7,}", style="bold") for name in STAGES), f"uplink {self._uplink}"
+    def picture(self) -> Group:
+        """All of it, in the height of the console."""
+        room = max(3, self._console.height - 1 - _ABOVE)
+        events = Text("\n", no_wrap=True, overflow="ellipsis").join(
+            Text(str(event), style=_COLOURS.get(event.kind, "dim")) for event in list(self._events)[-room:]
         )
+        title = Text.assemble(("readpoint demo", "bold"), f"  {self._stage}", no_wrap=True, overflow="ellipsis")
         return Group(
-            Panel(flow, title="reader → location engine → outbox → central service", title_align="left"),
-            Panel("\n".join(self._events), title="events at the central service", title_align="left", height=14),
-            Text(self._announced, style="bold yellow"),
+            title,
+            self._flow(),
+            self._programme(),
+            self._now(),
+            Panel(events, title="what the central service hears", title_align="left", height=room + 2),
         )
+
+    def _last_picture(self) -> Group:
+        """What is left on the terminal: the result and the next steps come below it."""
+        return Group(self._flow(), self._now())
+
+    def _now(self) -> Panel:
+        return Panel(Text(self.act.watch), title=self.act.name, title_align="left", border_style="yellow", height=4)
+
+    def _flow(self) -> Panel:
+        now = self.figures
+        flow = Table.grid(expand=True, padding=(0, 1))
+        for share in (3, 1, 4, 1, 3, 1, 3):
+            flow.add_column(ratio=share, no_wrap=True)
+        arrow = Text("→", style="dim")
+        flow.add_row("reads", arrow, "events decided", arrow, "stored", arrow, "received", style="dim")
+        counts = [Text(f"{count:,}", style="bold") for count in (now.read, now.decided, now.stored, now.received)]
+        flow.add_row(counts[0], "", counts[1], "", counts[2], "", counts[3])
+        left = f"{self._left:.0f} s left" if self._left > 0 else None
+        return Panel(Group(flow, self._states()), subtitle=left, subtitle_align="right")
+
+    def _states(self) -> Text:
+        now = self.figures
+        return Text.assemble(
+            (f"uplink {now.uplink}", "green" if now.uplink == "online" else "bold red"),
+            "   ",
+            (f"outbox: {now.pending} waiting", "bold yellow" if now.pending > _USUAL else "green"),
+            "   ",
+            (now.readers, "green" if now.readers.endswith("online") else "bold red"),
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+
+    def _programme(self) -> Text:
+        """The acts in a line: those that were, the one that is, those to come."""
+        line = Text(" ", no_wrap=True, overflow="ellipsis")
+        style = "green"
+        for number, act in enumerate(self._acts):
+            if number:
+                line.append(" > ", style="dim")
+            if act == self.act:
+                line.append(act.name, style="bold reverse yellow")
+                style = "dim"
+            else:
+                line.append(act.name, style=style)
+        return line

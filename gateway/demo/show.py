@@ -3,26 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import msgspec
 
 from gateway.demo import pki, site
-from gateway.demo.broker import Broker, broker
+from gateway.demo.acts import COUNT, play
+from gateway.demo.broker import Broker, Choice, broker
 from gateway.demo.cable import Cable
+from gateway.demo.caption import caption
 from gateway.demo.central import Central, event_id, subscribed
-from gateway.demo.floor import readers
+from gateway.demo.floor import CASES, readers
 from gateway.demo.process import SEGMENT, GatewayProcess
 from gateway.demo.screen import Screen
-from gateway.describe import describe
+from gateway.demo.tally import Tally
 from gateway.outbox.inspect import stopped
-from gateway.overview import Overview
 
 DRAIN = 30.0
 """Seconds that the backlog may take to arrive after the last fault."""
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What to show.
+
+    `host`: read this reader, `host` or `host:port`, instead of simulators; `folder`: where all files are made and kept;
+    `port`: the broker's, 0 for a free one.
+    """
+
+    seconds: float = 45.0
+    host: str | None = None
+    broker: Choice = "auto"
+    port: int = 0
+    folder: Path | None = None
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -37,94 +53,105 @@ class Result(msgspec.Struct, frozen=True):
     duplicates: int
     declared: int
     lost: int
+    reads: int
     broker: str
+    protocol: str
     seconds: float
 
     def line(self) -> str:
-        """The demo's last line for a person."""
+        """The demo's result for a person."""
         return f"sent {self.sent} received {self.received} duplicates {self.duplicates} lost {self.lost}"
 
 
-async def show(seconds: float, screen: Screen, host: str | None = None) -> Result:
-    """Run for about `seconds`, reading simulators or the reader at `host`."""
-    with tempfile.TemporaryDirectory(prefix="readpoint-demo-") as name:
-        folder = Path(name)
+async def show(plan: Plan, screen: Screen) -> Result:
+    """Run for about `plan.seconds`. RuntimeError or OSError if it cannot even begin."""
+    with _folder(plan.folder) as folder:
         pki.make(folder)
         async with AsyncExitStack() as stack:
-            where = await stack.enter_async_context(broker(folder))
-            screen.announce(f"broker: {where.name}, MQTT {where.protocol} over mutual TLS, on port {where.port}")
-            central = Central(lambda event: screen.event(describe(event)))
+            where = await stack.enter_async_context(broker(folder, plan.broker, plan.port))
+            central = Central(lambda name, event: screen.event(caption(name, event)))
             await stack.enter_async_context(subscribed(folder, where, central))
             cable = await stack.enter_async_context(Cable(where.port).laid())
-            path = await stack.enter_async_context(_site(folder, where, cable.port, seconds, host))
+            path = await stack.enter_async_context(_site(folder, where, cable.port, plan))
             gateway = GatewayProcess(folder, path)
-            with screen.shown():
-                async with gateway.running(), _counting(gateway, central, screen):
-                    await _acts(gateway, cable, screen, seconds)
-                    await _drained(gateway, screen)
-        return _result(folder, central, where, seconds)
+            tally = Tally()
+            with screen.shown(_stage(where, plan)):
+                async with gateway.running(), _counting(gateway, central, screen, tally, plan.seconds):
+                    await play(gateway, cable, screen, plan.seconds)
+                    screen.announce(COUNT)
+                    await _drained(gateway)
+                stored = _stored(folder)
+                await _arrived(central, stored)
+                result = _result(stored, central, where, plan, tally.reads)
+                screen.count(tally.final(result.sent, result.received, central.duplicates), left=0)
+        return result
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    """A private folder, thrown away at the end; or a new one that stays."""
+    if keep is None:
+        with tempfile.TemporaryDirectory(prefix="readpoint-demo-") as name:
+            yield Path(name)
+        return
+    if keep.exists() and any(keep.iterdir()):
+        raise FileExistsError(f"{keep} is not empty: name a folder that is new")
+    keep.mkdir(mode=0o700, parents=True, exist_ok=True)
+    yield keep.resolve()
+
+
+def _stage(where: Broker, plan: Plan) -> str:
+    source = f"the reader at {plan.host}" if plan.host else f"2 simulated readers, {CASES} cases"
+    return f"{source} → {where.name}, MQTT {where.protocol}, mutual TLS, port {where.port}"
 
 
 @asynccontextmanager
-async def _site(folder: Path, where: Broker, uplink: int, seconds: float, host: str | None) -> AsyncIterator[Path]:
-    if host is not None:
-        yield site.write(folder, site.own(where, uplink, host))
+async def _site(folder: Path, where: Broker, uplink: int, plan: Plan) -> AsyncIterator[Path]:
+    if plan.host is not None:
+        host, port = address(plan.host)
+        yield site.write(folder, site.own(where, uplink, host, port))
         return
-    async with readers(seconds) as ports:
+    async with readers(plan.seconds) as ports:
         yield site.write(folder, site.simulated(where, uplink, ports))
 
 
-async def _acts(gateway: GatewayProcess, cable: Cable, screen: Screen, seconds: float) -> None:
-    """A quarter in peace, an uplink that is cut, a gateway that is killed, and peace again."""
-    screen.announce("all is well: watch reads become few events, each one stored before it is sent")
-    await asyncio.sleep(seconds * 0.3)
-    await cable.pull()
-    screen.announce("uplink cut: `stored` goes on, `received` stands still; nothing is lost meanwhile")
-    await asyncio.sleep(seconds * 0.2)
-    await cable.plug()
-    screen.announce("uplink back: the backlog arrives beside new events")
-    await asyncio.sleep(seconds * 0.15)
-    gateway.kill()
-    await gateway.gone()
-    screen.announce("gateway killed (SIGKILL): what was stored is on disk; it starts again and goes on where it was")
-    await asyncio.sleep(seconds * 0.05)
-    await gateway.start()
-    screen.announce("gateway started again: no arrival is repeated, none is forgotten")
-    await asyncio.sleep(seconds * 0.3)
+def address(host: str) -> tuple[str, int]:
+    """`HOST`, `HOST:PORT` or `[IPV6]:PORT`; LLRP's port is 5084. ValueError for another port than a number."""
+    name, colon, port = host.rpartition(":")
+    if not colon or (":" in name and not name.endswith("]")):
+        return host.strip("[]"), 5084
+    if not port.isdecimal() or not 0 < int(port) <= 65535:
+        raise ValueError(f"{port!r} is no port: write ADDRESS or ADDRESS:PORT, as in 192.0.2.21:5084")
+    return name.strip("[]"), int(port)
 
 
-async def _drained(gateway: GatewayProcess, screen: Screen) -> None:
-    screen.announce("the floor is still: waiting for the last events")
-    await asyncio.sleep(1.0)
-    try:
+async def _drained(gateway: GatewayProcess) -> None:
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAIN):
             await gateway.until(lambda now: not now.outbox.pending)
-    except TimeoutError:
-        screen.announce(f"some events have not arrived after {DRAIN:.0f} s")
+
+
+async def _arrived(central: Central, stored: set[str]) -> None:
+    """Wait for what the broker has taken and the central service has not."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(5):
+            while not stored <= central.ids.keys():  # noqa: ASYNC110 - bounded, and over at the first look as a rule
+                await asyncio.sleep(0.05)
 
 
 @asynccontextmanager
-async def _counting(gateway: GatewayProcess, central: Central, screen: Screen) -> AsyncIterator[None]:
+async def _counting(
+    gateway: GatewayProcess, central: Central, screen: Screen, tally: Tally, seconds: float
+) -> AsyncIterator[None]:
     """Counts on the screen, those of killed processes included."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
 
     async def count() -> None:
-        ended = {"read": 0, "decided": 0}
-        last: Overview | None = None
         while True:
-            now = await gateway.overview()
-            if now is not None:
-                if last is not None and now.pid != last.pid:
-                    ended["read"] += last.location.reads
-                    ended["decided"] += last.location.decided
-                last = now
-                screen.count(
-                    now.uplink.state,
-                    read=ended["read"] + now.location.reads,
-                    decided=ended["decided"] + now.location.decided,
-                    stored=now.outbox.stored,
-                    received=len(central.ids),
-                )
-            await asyncio.sleep(0.25)
+            figures = tally.take(await gateway.overview(), len(central.ids), central.duplicates)
+            screen.count(figures, max(0.0, end - loop.time()))
+            await asyncio.sleep(0.2)
 
     task = asyncio.create_task(count(), name="counting")
     try:
@@ -134,17 +161,22 @@ async def _counting(gateway: GatewayProcess, central: Central, screen: Screen) -
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _result(folder: Path, central: Central, where: Broker, seconds: float) -> Result:
-    """Compare what stands in the outbox file, now that nobody writes to it, with what arrived."""
+def _stored(folder: Path) -> set[str]:
+    """The ids in the outbox file, now that nobody writes to it."""
     with stopped(folder / "state" / SEGMENT) as outbox:
-        stored = {event_id(payload) for payload in outbox.payloads()}
-    received = stored & set(central.ids)
+        return {event_id(payload) for payload in outbox.payloads()}
+
+
+def _result(stored: set[str], central: Central, where: Broker, plan: Plan, reads: int) -> Result:
+    received = stored & central.ids.keys()
     return Result(
         sent=len(stored),
         received=len(received),
         duplicates=central.duplicates,
         declared=central.declared,
         lost=max(0, len(stored) - len(received) - central.declared),
+        reads=reads,
         broker=where.name,
-        seconds=seconds,
+        protocol=where.protocol,
+        seconds=plan.seconds,
     )

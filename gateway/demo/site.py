@@ -54,6 +54,7 @@ devices:
     driver: llrp
     segment: rfid
     host: "{host}"
+    port: {port}
     antennas:
 """
 
@@ -68,11 +69,11 @@ def simulated(broker: Broker, uplink: int, ports: Mapping[str, int]) -> str:
     )
 
 
-def own(broker: Broker, uplink: int, host: str) -> str:
+def own(broker: Broker, uplink: int, host: str, port: int) -> str:
     """A person's own reader, each of its first four antennas a zone."""
     zones = tuple(f"antenna-{number}" for number in range(1, 5))
     head = _HEAD.format(uplink=uplink, protocol=broker.protocol)
-    return head + _zones(zones) + _OWN.format(host=host) + _antennas(zones)
+    return head + _zones(zones) + _OWN.format(host=host, port=port) + _antennas(zones)
 
 
 def write(folder: Path, text: str) -> Path:

@@ -1,0 +1,110 @@
+"""The demo, unattended: whichever broker is there, nothing is lost through a cut uplink and a killed gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+
+import pytest
+
+from gateway.demo.caption import caption
+from gateway.demo.show import address
+from tests.brokers import MOSQUITTO
+
+BOUND = 90.0
+
+
+async def demo(*words: str, folder: Path) -> Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gateway", "demo", *words), stdout=PIPE, stderr=PIPE, cwd=folder
+    )
+
+
+async def ended(process: Process) -> tuple[int, list[str], str]:
+    async with asyncio.timeout(BOUND):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode().splitlines(), err.decode()
+
+
+@pytest.mark.broker
+async def test_loses_nothing_with_mosquitto(tmp_path: Path) -> None:
+    if MOSQUITTO is None:
+        pytest.skip("mosquitto is not installed")
+    await _loses_nothing("mosquitto", "5", tmp_path)
+
+
+async def test_loses_nothing_where_no_broker_is_installed(tmp_path: Path) -> None:
+    await _loses_nothing("amqtt", "3.1.1", tmp_path)
+
+
+async def _loses_nothing(broker: str, protocol: str, folder: Path) -> None:
+    process = await demo("--for", "8s", "--json", "--broker", broker, "--keep", str(folder / "box"), folder=folder)
+    code, out, err = await ended(process)
+    result = json.loads(out[-1])
+    assert (code, result["lost"], result["declared"]) == (0, 0, 0), err
+    assert result["sent"] == result["received"] > 20
+    assert result["duplicates"] >= 0
+    assert result["broker"].startswith(broker)
+    assert result["protocol"] == protocol
+    assert [line for line in err.splitlines() if line.startswith("--- ")] != []
+    assert (folder / "box" / "site.yaml").is_file()
+
+
+async def test_ends_in_order_when_told(tmp_path: Path) -> None:
+    """As by Ctrl-C: what it started is gone, and so is its folder."""
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gateway", "demo", "--for", "60s", "--json"), stderr=PIPE, env=environment
+    )
+    assert process.stderr is not None
+    async with asyncio.timeout(BOUND):
+        while not (await process.stderr.readline()).startswith(b"--- all well"):
+            assert process.returncode is None
+    process.send_signal(signal.SIGINT)
+    async with asyncio.timeout(BOUND):
+        rest = await process.stderr.read()  # until the last process that holds it has ended
+        assert await process.wait() == 130
+    assert b"nothing runs on" in rest
+    assert b"Traceback" not in rest
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_does_not_write_into_a_folder_in_use(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    code, _, err = await ended(await demo("--keep", str(tmp_path), folder=tmp_path))
+    assert code == 1
+    assert "is not empty" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("192.0.2.21", ("192.0.2.21", 5084)),
+        ("reader.example:5085", ("reader.example", 5085)),
+        ("::1", ("::1", 5084)),
+        ("[::1]:5085", ("::1", 5085)),
+    ],
+)
+def test_a_reader_is_named_by_its_address(text: str, expected: tuple[str, int]) -> None:
+    assert address(text) == expected
+
+
+def test_an_event_is_a_line() -> None:
+    event = {
+        "type": "readpoint.epcis.v1",
+        "time": "2026-11-21T17:42:03.950Z",
+        "subject": "urn:epc:id:sscc:952012.03456789123",
+        "historical": True,
+        "data": {
+            "eventTime": "2026-11-21T17:42:03.218Z",
+            "readpoint:observation": {"transition": "passed", "direction": "in"},
+        },
+    }
+    line = str(caption("dock-1", json.dumps(event).encode()))
+    assert line.split()[1:] == ["passed", "in", "dock-1", "sscc:952012.03456789123", "(backlog)"]
