@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["brokers"]
+pytest_plugins = ["tests.brokers"]
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -13,7 +13,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple
 
 import pytest
-from driving import BOUND, Watched, reads, reopened, states, until
 from pydantic import ValidationError
 
 from drivers import registry
@@ -21,6 +20,7 @@ from drivers.contract import Antenna, Context, Disconnected, Driver, DriverError
 from simulators.air import Heard, Shelf
 from simulators.llrp_reader.options import ReaderOptions
 from simulators.llrp_reader.server import LlrpReader
+from tests.driving import BOUND, Watched, reads, reopened, states, until
 
 EPC = bytes.fromhex("3034257bf7194e4000000001")
 

@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from driving import BOUND, Watched, reads, reopened, states, until
 
 from drivers.contract import (
     Context,
@@ -26,6 +25,7 @@ from drivers.llrp.settings import PortSettings, Settings
 from simulators.air import Heard, Shelf, Silence
 from simulators.llrp_reader.options import ReaderOptions
 from simulators.llrp_reader.server import LlrpReader
+from tests.driving import BOUND, Watched, reads, reopened, states, until
 
 TAGS = [Heard(bytes.fromhex("3034257bf7194e40") + number.to_bytes(4), -55.0, 90.0) for number in range(3)]
 TICK = {"keepalive": "200ms", "connect_timeout": "1s", "response_timeout": "2s"}

@@ -9,12 +9,12 @@ import time
 from typing import Any
 
 import pytest
-from driving import BOUND, Watched, reads, states
 from llrpkit.emulator import LLRPEmulator
 
 from drivers.contract import Context, Signal, Unreachable
 from drivers.llrp.driver import LlrpDriver
 from drivers.llrp.settings import PortSettings, Settings
+from tests.driving import BOUND, Watched, reads, states
 
 BY_INPUT = {"start": {"gpi": {"port": 1}}}
 

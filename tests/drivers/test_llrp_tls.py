@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
-from driving import Watched, reads
 
 from drivers.contract import Context, DriverError, Unreachable
 from drivers.llrp.driver import LlrpDriver
@@ -23,6 +22,7 @@ from drivers.llrp.settings import Settings
 from simulators.air import Heard, Shelf
 from simulators.llrp_reader.options import ReaderOptions, Tls
 from simulators.llrp_reader.server import LlrpReader
+from tests.driving import Watched, reads
 
 
 class Files(NamedTuple):

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from brokers import IDENTITY, Mosquitto, Pki, site_for, subscriber, work
 
 from gateway.config.site import Outbox as OutboxSettings
 from gateway.config.site import Tls
@@ -16,6 +15,7 @@ from gateway.model import Work
 from gateway.outbox.store import Outbox, open_outbox
 from gateway.uplink.link import Uplink, uplink
 from gateway.uplink.requests import Request
+from tests.brokers import IDENTITY, Mosquitto, Pki, site_for, subscriber, work
 
 pytestmark = pytest.mark.broker
 BASE = f"readpoint/v1/dc1/rfid/{IDENTITY}"

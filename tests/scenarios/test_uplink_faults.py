@@ -11,13 +11,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from brokers import IDENTITY, Mosquitto, Pki, site_for, subscriber, work
 
 from gateway.config.site import Outbox as OutboxSettings
 from gateway.model import Work
 from gateway.outbox.store import Outbox, open_outbox
 from gateway.uplink.link import Uplink, uplink
 from simulators.mqtt_broker import Limits, Published, ScriptedBroker
+from tests.brokers import IDENTITY, Mosquitto, Pki, site_for, subscriber, work
 
 Brokers = Callable[..., Mosquitto]
 
