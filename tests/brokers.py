@@ -28,6 +28,7 @@ from gateway.config.site import Gateway, Segment, Site, Tls, Uplink
 from gateway.config.site import Outbox as OutboxSettings
 from gateway.model import Draft, Work
 from gateway.outbox.store import Outbox, open_outbox
+from gateway.uplink.link import Uplink as Link
 from simulators.mqtt_broker import ScriptedBroker
 
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/sbin")
@@ -308,6 +309,12 @@ def mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
 
 
 @pytest.fixture
+def free_port() -> int:
+    """A TCP port on loopback that was free a moment ago."""
+    return free_tcp_port()
+
+
+@pytest.fixture
 async def scripted_broker() -> AsyncIterator[ScriptedBroker]:
     async with ScriptedBroker() as broker:
         yield broker
@@ -332,6 +339,16 @@ def work(events: int, name: str = "aisle-a", size: int = 300) -> Work:
         body = f'"id":"urn:uuid:{made}","source":"test","type":"readpoint.epcis.v1","data":{{"x":"{"x" * size}"}}'
         drafts.append(Draft("epcis", name, made.bytes, body.encode()))
     return Work(tuple(drafts))
+
+
+async def pending(link: Link, outbox: Outbox) -> int:
+    """Rows not settled, once all that can be sent is answered and the settles are in the file."""
+    async with asyncio.timeout(10):
+        await outbox.flush()
+        await link.sender.drain()
+        outbox.put(Work())  # settles ride in the next commit
+        await outbox.flush()
+    return outbox.stats.pending
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
-"""What every test may ask for: material from outside, free ports, and the rule that a skip in CI is a failure."""
+"""What every test may ask for: material from outside, brokers, and the rule that a skip in CI is a failure."""
 
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Generator
 from pathlib import Path
 
@@ -20,14 +19,6 @@ def material() -> Path:
     if not folder.is_dir():
         pytest.skip(f"outside material is not here: set READPOINT_MATERIAL (looked in {folder})")
     return folder
-
-
-@pytest.fixture
-def free_port() -> int:
-    """A TCP port on loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import pytest
 
 from drivers.contract import Driver, DriverError, Observation, Read, Status
+from simulators.air import Heard
 
 BOUND = 10.0
 """Seconds no wait is longer than; nothing is measured by it."""
@@ -53,6 +54,18 @@ class Watched:
         with suppress(asyncio.CancelledError):
             async with asyncio.timeout(BOUND):
                 await self.task
+
+
+class Numbered:
+    """An air in which every singulation has its own EPC; remembers when each was heard, by the host's clock."""
+
+    def __init__(self) -> None:
+        self.heard: dict[bytes, float] = {}
+
+    def hear(self, reader: str, antenna: int, now: float) -> Sequence[Heard]:
+        epc = bytes([0x30]) + len(self.heard).to_bytes(11)
+        self.heard[epc] = now
+        return (Heard(epc, -60.0),)
 
 
 async def reopened(driver: Driver) -> Watched:

@@ -1,36 +1,23 @@
 """An outage of the link and one of the process: how true the times of held reads are, and whether any is missing.
 
-`python tests/bench/bench_llrp_reconnect.py [SECONDS]`: how long the outage lasts, 30 by default. All cases run at once.
+`python -m tests.bench.bench_llrp_reconnect [SECONDS]`: how long the outage lasts, 30 by default. All cases run at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from drivers.contract import Context, DriverError, Read
 from drivers.llrp.driver import LlrpDriver
 from drivers.llrp.settings import Settings
-from simulators.air import Heard
 from simulators.llrp_reader.options import ReaderOptions
 from simulators.llrp_reader.server import LlrpReader
+from tests.driving import Numbered
 
 _AROUND = 3.0
 """Seconds of reading before and after the outage."""
-
-
-class Numbered:
-    """An air in which every singulation has its own EPC; remembers when each was heard, by the host's clock."""
-
-    def __init__(self) -> None:
-        self.heard: dict[bytes, float] = {}
-
-    def hear(self, reader: str, antenna: int, now: float) -> Sequence[Heard]:
-        epc = bytes([0x30]) + len(self.heard).to_bytes(11)
-        self.heard[epc] = now
-        return (Heard(epc, -60.0),)
 
 
 class Case(NamedTuple):

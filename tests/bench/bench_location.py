@@ -1,4 +1,4 @@
-"""What a read costs, what a tag weighs, and how long the engine may stop: `python tests/bench/bench_location.py`."""
+"""What a read costs, what a tag weighs, and how long the engine may stop: `python -m tests.bench.bench_location`."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -25,22 +24,10 @@ from drivers.llrp.settings import PortSettings, Settings
 from simulators.air import Heard, Shelf, Silence
 from simulators.llrp_reader.options import ReaderOptions
 from simulators.llrp_reader.server import LlrpReader
-from tests.driving import BOUND, Watched, reads, reopened, states, until
+from tests.driving import BOUND, Numbered, Watched, reads, reopened, states, until
 
 TAGS = [Heard(bytes.fromhex("3034257bf7194e40") + number.to_bytes(4), -55.0, 90.0) for number in range(3)]
 TICK = {"keepalive": "200ms", "connect_timeout": "1s", "response_timeout": "2s"}
-
-
-class Numbered:
-    """An air in which every singulation has its own EPC; remembers when each was heard, by the host's clock."""
-
-    def __init__(self) -> None:
-        self.heard: dict[bytes, float] = {}
-
-    def hear(self, reader: str, antenna: int, now: float) -> Sequence[Heard]:
-        epc = bytes([0x30]) + len(self.heard).to_bytes(11)
-        self.heard[epc] = now
-        return (Heard(epc, -60.0),)
 
 
 def driver_for(reader: LlrpReader, ports: dict[Any, PortSettings] | None = None, **given: Any) -> LlrpDriver:

@@ -13,23 +13,13 @@ from gateway.config.site import Outbox as OutboxSettings
 from gateway.config.site import Tls
 from gateway.model import Work
 from gateway.outbox.store import Outbox, open_outbox
-from gateway.uplink.link import Uplink, uplink
+from gateway.uplink.link import uplink
 from gateway.uplink.requests import Request
-from tests.brokers import IDENTITY, Mosquitto, Pki, site_for, subscriber, work
+from tests.brokers import IDENTITY, Mosquitto, Pki, pending, site_for, subscriber, work
 
 pytestmark = pytest.mark.broker
 BASE = f"readpoint/v1/dc1/rfid/{IDENTITY}"
 Brokers = Callable[..., Mosquitto]
-
-
-async def pending(link: Uplink, outbox: Outbox) -> int:
-    """Rows not settled, once all that was sent is answered and the settles are in the file."""
-    async with asyncio.timeout(5):
-        await outbox.flush()
-        await link.sender.drain()
-        outbox.put(Work())  # settles ride in the next commit
-        await outbox.flush()
-    return outbox.stats.pending
 
 
 async def test_events_arrive_over_mutual_tls_and_are_settled(mosquitto: Brokers, pki: Pki, outbox: Outbox) -> None:

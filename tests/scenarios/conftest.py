@@ -126,6 +126,14 @@ segments:
 
 
 @pytest.fixture
+def broker(mosquitto: Callable[..., Mosquitto], pki: Pki) -> Mosquitto:
+    """A running broker that knows us by our certificate."""
+    made = mosquitto(pki=pki)
+    made.start()
+    return made
+
+
+@pytest.fixture
 async def gateway(tmp_path: Path, pki: Pki) -> AsyncIterator[Start]:
     """Makes a gateway from the rest of its site file (read points, devices) and a broker; all end with the test."""
     made: list[GatewayProcess] = []

@@ -6,7 +6,6 @@ import json
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from simulators.llrp_reader.options import ReaderOptions
 from simulators.llrp_reader.server import LlrpReader
 from simulators.radio import Radio
 from simulators.warehouse import Warehouse, aisles, dock
-from tests.brokers import MOSQUITTO, Mosquitto, Pki, Subscriber, subscriber
+from tests.brokers import MOSQUITTO, Mosquitto, Subscriber, subscriber
 from tests.scenarios.conftest import BOUND, Start
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed: apt-get install mosquitto")
@@ -94,13 +93,6 @@ def undeclared_holes(events: list[dict[str, Any]]) -> list[tuple[str, int, int]]
         for number in range(1, max(numbers) + 1)
         if number not in numbers
     ]
-
-
-@pytest.fixture
-def broker(mosquitto: Callable[..., Mosquitto], pki: Pki) -> Mosquitto:
-    made = mosquitto(pki=pki)
-    made.start()
-    return made
 
 
 async def test_a_moved_tag_is_the_right_epcis_event(gateway: Start, broker: Mosquitto, material: Path) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
 
 import pytest
 
 from simulators.llrp_reader.options import ReaderOptions
 from simulators.llrp_reader.server import LlrpReader
 from simulators.warehouse import Warehouse, aisles
-from tests.brokers import MOSQUITTO, Mosquitto, Pki, subscriber
+from tests.brokers import MOSQUITTO, Mosquitto, subscriber
 from tests.scenarios.conftest import BOUND, GatewayProcess, Start
 from tests.scenarios.test_main_path import CLEAR, TAG, TAG_URI, transitions
 
@@ -45,13 +44,6 @@ async def reloaded(box: GatewayProcess, rest: str) -> None:
     box.site.write_text(head + rest)
     box.send(signal.SIGHUP)
     await box.until(lambda now: now.configuration != before.configuration)
-
-
-@pytest.fixture
-def broker(mosquitto: Callable[..., Mosquitto], pki: Pki) -> Mosquitto:
-    made = mosquitto(pki=pki)
-    made.start()
-    return made
 
 
 async def test_a_new_device_is_read_and_presence_is_kept(gateway: Start, broker: Mosquitto) -> None:

@@ -13,11 +13,10 @@ import msgspec
 import pytest
 
 from gateway.config.site import Outbox as OutboxSettings
-from gateway.model import Work
 from gateway.outbox.store import Outbox, open_outbox
 from gateway.uplink.link import Uplink, uplink
 from simulators.mqtt_broker import Limits, Published, ScriptedBroker
-from tests.brokers import IDENTITY, Mosquitto, Pki, site_for, subscriber, work
+from tests.brokers import IDENTITY, Mosquitto, Pki, pending, site_for, subscriber, work
 
 Brokers = Callable[..., Mosquitto]
 
@@ -41,16 +40,6 @@ async def connected(broker: ScriptedBroker, outbox: Outbox, **settings: object) 
         async with asyncio.timeout(5):
             await link.until(lambda status: status.state == "online")
         yield link
-
-
-async def pending(link: Uplink, outbox: Outbox) -> int:
-    """Rows not settled, once all that can be sent is answered and the settles are in the file."""
-    async with asyncio.timeout(10):
-        await outbox.flush()
-        await link.sender.drain()
-        outbox.put(Work())
-        await outbox.flush()
-    return outbox.stats.pending
 
 
 @pytest.mark.parametrize("code", [0x80, 0x83, 0x87, 0x97, 0x99])
