@@ -66,10 +66,14 @@ def stopped(folder: Path) -> Iterator[Stopped]:
         exclusive(folder, time.time()),
         closing(_read_only(path)) as connection,
     ):
-        if migrations.identify(connection, str(path), max(migrations.scripts())) == 0:
-            raise OutboxError(f"{path}: this outbox is empty")
-        queries.prepare(connection)
-        yield Stopped(connection)
+        try:
+            if migrations.identify(connection, str(path), max(migrations.scripts())) == 0:
+                raise OutboxError(f"{path}: this outbox is empty")
+            queries.prepare(connection)
+            yield Stopped(connection)
+        except sqlite3.DatabaseError as error:
+            text = f"{path}: cannot be read: {error}; a gateway that starts keeps what is whole and sets the rest aside"
+            raise OutboxError(text) from error
 
 
 def _read_only(path: Path) -> sqlite3.Connection:

@@ -20,6 +20,8 @@ class Mailbox:
         self.works: deque[Work] = deque()
         self.settled: deque[tuple[Sequence[int], State]] = deque()
         self.commands: deque[Callable[[], None]] = deque()
+        self.urgent = False
+        """Somebody waits for one of `works`: its event is to be sent, or its callback to be called."""
         self.hurried = False
         self.closing = False
         self._seen: dict[tuple[str, str], float] = {}
@@ -31,6 +33,9 @@ class Mailbox:
         works.append(work)
         waiting = len(works)
         if waiting == 1 or waiting == GROUP:  # noqa: PLR1714 - two comparisons are twice as fast as a set
+            self._bell.set()
+        if not self.urgent and (work.drafts or work.stored):
+            self.urgent = True
             self._bell.set()
 
     def settle(self, rowids: Sequence[int], state: State) -> None:

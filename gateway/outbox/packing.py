@@ -15,6 +15,8 @@ SMALL = 16
 
 _MARK = b"\x01"
 _RAW_DEFLATE = -15
+_LEVEL, _WINDOW, _MEMORY = 3, -12, 5
+"""A window of 4 KiB sees the whole dictionary from anywhere in a usual event; small tables are quickly set up."""
 
 
 @cache
@@ -24,7 +26,7 @@ def _dictionary() -> bytes:
 
 def pack(payload: bytes) -> bytes:
     """What to store: a fifth of the payload's size for a usual event, never more than the payload itself."""
-    deflate = zlib.compressobj(1, wbits=_RAW_DEFLATE, zdict=_dictionary())
+    deflate = zlib.compressobj(_LEVEL, wbits=_WINDOW, memLevel=_MEMORY, zdict=_dictionary())
     packed = _MARK + deflate.compress(payload) + deflate.flush()
     return packed if len(packed) < len(payload) else payload
 

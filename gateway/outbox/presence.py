@@ -3,41 +3,124 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 
-from gateway.model import Absent, Identity, PresenceChange, Present
+from gateway.model import Absent, Identity, Present, Work
 
-_PUT = "INSERT OR REPLACE INTO presence VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_DROP = "DELETE FROM presence WHERE uri = ? AND read_point = ?"
-_TOUCH = "UPDATE presence SET last_seen = max(last_seen, ?) WHERE uri = ? AND read_point = ?"
+LINGER = 0.5
+"""Seconds an absence without an event waits for a commit, then for somebody to take its place, then for company.
 
+A crash meanwhile leaves an object quiet a little longer.
+"""
 
-def apply(connection: sqlite3.Connection, changes: Iterable[PresenceChange]) -> None:
-    """In the order given; runs of one kind go to the file together."""
-    puts: list[tuple[object, ...]] = []
-    drops: list[tuple[str, str]] = []
-    for change in changes:
-        if isinstance(change, Absent):
-            _flush(connection, _PUT, puts)
-            drops.append((change.uri, change.read_point))
-        else:
-            _flush(connection, _DROP, drops)
-            puts.append(_values(change))
-    _flush(connection, _PUT, puts)
-    _flush(connection, _DROP, drops)
+_PUT = "INSERT OR REPLACE INTO presence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_DROP = "DELETE FROM presence WHERE id = ?"
+_TOUCH = "UPDATE presence SET last_seen = max(last_seen, ?) WHERE id = ?"
+_NEVER = float("inf")
+
+Key = tuple[str, str]
+"""The object's URI and the read point."""
 
 
-def _flush(
-    connection: sqlite3.Connection, statement: str, rows: list[tuple[object, ...]] | list[tuple[str, str]]
-) -> None:
-    if rows:
-        connection.executemany(statement, rows)
-        rows.clear()
+class Presence:
+    """Every object at its place in the table. Who comes takes the place of one who left: one page for both.
+
+    An absence that comes with an event is in the file with that event; one that comes alone soon after.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._sql = connection
+        self._places: dict[Key, int] = {}
+        self._left: OrderedDict[Key, int] = OrderedDict()
+        self._next = 1
+        self.due = _NEVER
+        """When absences have waited long enough (monotonic seconds)."""
+
+    def load(self) -> list[Present]:
+        """All that was present at the last commit."""
+        self._find({})
+        return [
+            Present(Identity(uri, scheme, kind, link, number), read_point, since, last_seen)
+            for uri, read_point, scheme, kind, link, number, since, last_seen in self._sql.execute(
+                "SELECT uri, read_point, scheme, kind, digital_link, filter, since, last_seen FROM presence"
+            )
+        ]
+
+    def _find(self, left: Mapping[Key, int]) -> None:
+        """Learn from the table who is where; of those `left`, that they are gone."""
+        self._places.clear()
+        self._left.clear()
+        self._next = 1
+        for place, uri, read_point in self._sql.execute("SELECT id, uri, read_point FROM presence ORDER BY id"):
+            key = (uri, read_point)
+            (self._left if key in left else self._places)[key] = place
+            self._next = place + 1
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Around the file's: what is rolled back there is forgotten here."""
+        left, due = dict(self._left), self.due
+        try:
+            yield
+        except sqlite3.OperationalError:
+            # What broke the transaction is the error to show, not that the table cannot be read either.
+            with suppress(sqlite3.Error):
+                self._find(left)
+            self.due = due
+            raise
+
+    def apply(self, works: Iterable[Work], now: float, *, closing: bool = False) -> None:
+        """Take what the works say, in their order."""
+        puts: dict[int, Present] = {}
+        firm: list[Key] = []
+        for work in works:
+            for change in work.presence:
+                if isinstance(change, Absent):
+                    key = change.uri, change.read_point
+                    place = self._places.pop(key, None)
+                    if place is not None:
+                        self._left[key] = place
+                        puts.pop(place, None)
+                        if work.drafts:
+                            firm.append(key)
+                else:
+                    puts[self._place((change.object.uri, change.read_point))] = change
+        if puts:
+            self._sql.executemany(_PUT, [_values(place, present) for place, present in puts.items()])
+        if closing or now >= self.due - LINGER:
+            firm = list(self._left)
+        if firm:
+            self._sweep(firm)
+        self.due = min(self.due, now + 2 * LINGER) if self._left else _NEVER
+
+    def _place(self, key: Key) -> int:
+        place = self._places.get(key)
+        if place is None:
+            place = self._left.pop(key, None)
+            if place is None:
+                if self._left:
+                    place = self._left.popitem(last=False)[1]
+                else:
+                    place, self._next = self._next, self._next + 1
+            self._places[key] = place
+        return place
+
+    def _sweep(self, keys: Iterable[Key]) -> None:
+        gone = [(place,) for key in keys if (place := self._left.pop(key, None)) is not None]
+        self._sql.executemany(_DROP, gone)
+
+    def touch(self, seen: Mapping[Key, float]) -> None:
+        """Write back when objects still present were last seen; one that left meanwhile stays away."""
+        places = self._places
+        self._sql.executemany(_TOUCH, [(time, places[key]) for key, time in seen.items() if key in places])
 
 
-def _values(present: Present) -> tuple[object, ...]:
+def _values(place: int, present: Present) -> tuple[object, ...]:
     thing = present.object
     return (
+        place,
         thing.uri,
         present.read_point,
         thing.scheme,
@@ -47,18 +130,3 @@ def _values(present: Present) -> tuple[object, ...]:
         present.since,
         present.last_seen,
     )
-
-
-def touch(connection: sqlite3.Connection, seen: Mapping[tuple[str, str], float]) -> None:
-    """Write back when objects still present were last seen; one that left meanwhile stays away."""
-    connection.executemany(_TOUCH, [(time, uri, read_point) for (uri, read_point), time in seen.items()])
-
-
-def load(connection: sqlite3.Connection) -> list[Present]:
-    """All that was present at the last commit."""
-    return [
-        Present(Identity(uri, scheme, kind, link, number), read_point, since, last_seen)
-        for uri, read_point, scheme, kind, link, number, since, last_seen in connection.execute(
-            "SELECT uri, read_point, scheme, kind, digital_link, filter, since, last_seen FROM presence"
-        )
-    ]

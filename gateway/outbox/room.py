@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.model import Work
-from gateway.outbox.database import PAGE
+from gateway.outbox.database import FILE
 
 BALLAST = "ballast"
 _BALLAST_MOST = 4 * 2**20
 _WAL_MOST = 8 * 2**20
 _RESERVE_MOST = 2**20
 _SMALLEST = 2**20
+_BLOCK = bytes(4096)
+"""Written one by one: a file system that caches a larger piece as one may write it as one ever after."""
 
 
 class Room:
@@ -32,28 +34,29 @@ class Room:
         self._reserve = min(_RESERVE_MOST, self.quota // 8)
         self._max_size = max_size
         self._laid = False
+        self.page = self._pragma("page_size")
         connection.execute(f"PRAGMA journal_size_limit = {self.wal_size}")
         self.limit(reserve=False)
 
     def limit(self, *, reserve: bool) -> None:
         """Set how far the file may grow, with the reserve or without."""
-        pages = (self.quota if reserve else self.quota - self._reserve) // PAGE
+        pages = (self.quota if reserve else self.quota - self._reserve) // self.page
         self._sql.execute(f"PRAGMA max_page_count = {pages}")
 
     def used(self) -> int:
         """Bytes of the file that hold something."""
-        return (self._pragma("page_count") - self._pragma("freelist_count")) * PAGE
+        return (self._pragma("page_count") - self._pragma("freelist_count")) * self.page
 
     def free_inside(self) -> int:
         """Bytes of the file that hold nothing: to be used without growth."""
-        return self._pragma("freelist_count") * PAGE
+        return self._pragma("freelist_count") * self.page
 
     def _pragma(self, name: str) -> int:
         return int(self._sql.execute(f"PRAGMA {name}").fetchone()[0])
 
     def by_quota(self, needed: int) -> bool:
         """Whether it is the quota, not the disk, that has no room for so many bytes."""
-        return (self._pragma("max_page_count") - self._pragma("page_count")) * PAGE < needed
+        return (self._pragma("max_page_count") - self._pragma("page_count")) * self.page < needed
 
     def cause(self, needed: int) -> str:
         """A sentence for a person: what is full and what to do."""
@@ -88,6 +91,23 @@ class Room:
         finally:
             os.close(descriptor)
         return True
+
+    def lay_wal(self) -> None:
+        """Write the WAL out to the size it is checkpointed at, in zeros that SQLite takes for its end.
+
+        A commit then overwrites blocks that are there: while the file grows, each commit is also one of the file
+        system's journal, which writes more than the commit itself.
+        """
+        wal = self._folder / f"{FILE}-wal"
+        if self._disk_free() < 2 * self.wal_size:
+            return
+        descriptor = os.open(wal, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            for at in range(os.fstat(descriptor).st_size, self.wal_size // 2, len(_BLOCK)):
+                os.pwrite(descriptor, _BLOCK, at)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def give_up(self) -> None:
         """Throw the ballast overboard."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from itertools import chain
 from typing import Literal, TypeVar
 
 from gateway.model import Work
-from gateway.outbox import database, presence, queries
+from gateway.outbox import database, queries
 from gateway.outbox.claims import Claims
 from gateway.outbox.host_clock import ClockState, clock_state
 from gateway.outbox.ledger import Ledger, state_number
 from gateway.outbox.mailbox import GROUP, Mailbox
 from gateway.outbox.news import Committed, Opened, Plan
+from gateway.outbox.presence import LINGER, Presence
 from gateway.outbox.retention import STEP, Retention
 from gateway.outbox.room import Room, is_full, size_of
 from gateway.outbox.values import (
@@ -86,9 +86,11 @@ class Writer:
         self._ledger = Ledger(connection, life, plan.declare)
         self._life = life
         self._claims = Claims(self._ledger.next_rowid)
-        self._room.restore()
+        if self._room.restore():
+            self._room.lay_wal()
         self._most = self._batch_limit = min(MOST, self._room.wal_size // 4096)
-        news = Opened(life, presence.load(connection), self._stats())
+        self._presence = Presence(connection)
+        news = Opened(life, self._presence.load(), self._stats())
         self._tell(lambda: opened(news))
 
     def _begin(self, connection: sqlite3.Connection) -> database.Life:
@@ -122,13 +124,13 @@ class Writer:
         self._note(now)
         if self._cause is not None:
             return min(self._retry_at, self._settle_due, self._bury_due)
-        return min(self._works_due, self._settle_due, self._bury_due, self._retention.due)
+        return min(self._works_due, self._settle_due, self._bury_due, self._presence.due, self._retention.due)
 
     def _note(self, now: float) -> None:
         """Start the linger of what has begun to wait."""
         mailbox = self._mailbox
         if mailbox.works or self._batch:
-            self._works_due = min(self._works_due, now + self._plan.linger)
+            self._works_due = min(self._works_due, now + (self._plan.linger if mailbox.urgent else LINGER))
             if len(mailbox.works) >= GROUP or mailbox.hurried:
                 self._works_due = now
         if mailbox.settled:
@@ -155,16 +157,19 @@ class Writer:
             self._note(now)
             self._retention.stir(now)
         self._report(batch, rows)
-        if self._frames * database.PAGE >= self._room.wal_size // 2:  # the other half is the next commit's
+        if self._frames * self._room.page >= self._room.wal_size // 2:  # the other half is the next commit's
             self._checkpoint("PASSIVE")
 
     def _gather(self) -> list[Work]:
         """Whole works, about as many events as a commit may take, one work at least."""
         waiting, batch = self._mailbox.works, self._batch
+        self._mailbox.urgent = False
         events = sum(len(work.drafts) for work in batch)
         while waiting and len(batch) < self._batch_limit and events < self._most:
             batch.append(waiting.popleft())
             events += len(batch[-1].drafts)
+        if waiting:
+            self._mailbox.urgent = True
         return batch
 
     def _write(self, batch: tuple[Work, ...], now: float) -> list[Row]:
@@ -178,12 +183,12 @@ class Writer:
         if self._burials:
             self._room.limit(reserve=True)
         try:
-            with ledger.transaction():
+            with self._presence.transaction(), ledger.transaction():
                 for rowids, name in settled:
                     ledger.settle(rowids, state_number(name), wall)
                 rows = ledger.append((draft for work in batch for draft in work.drafts), wall, state)
-                presence.apply(self._sql, chain.from_iterable(work.presence for work in batch))
-                presence.touch(self._sql, self._seen)
+                self._presence.apply(batch, now, closing=self._mailbox.closing)
+                self._presence.touch(self._seen)
                 for buried, reason in self._burials:
                     rows += ledger.bury(buried, reason, wall, state)
                 self._retention.step(ledger, now, wall)
@@ -197,8 +202,8 @@ class Writer:
         return rows
 
     def _settling(self, now: float) -> bool:
-        """Settlements ride when half their time is over: fewer pages are written twice."""
-        return now >= self._settle_due - SETTLE_LINGER / 2 or self._cause is not None or self._mailbox.closing
+        """Settlements ride when most of their time is over: fewer pages are written twice."""
+        return now >= self._settle_due - SETTLE_LINGER / 4 or self._cause is not None or self._mailbox.closing
 
     def _forget(self, settled: list[tuple[Sequence[int], State]]) -> None:
         """What is committed is no longer waiting, nor in anybody's hands."""
@@ -222,6 +227,7 @@ class Writer:
             self._batch_limit = max(1, len(batch) // 2)
         while len(self._batch) > self._batch_limit:
             self._mailbox.works.appendleft(self._batch.pop())
+        self._mailbox.urgent = True
         if not first:  # deleting what was sent may help at once: nothing to tell of, then
             self._report((), [])
 

@@ -23,7 +23,7 @@ from gateway.segment import running
 from simulators.tags import sgtin_96
 from tests.brokers import Mosquitto
 
-SECONDS = 60.0
+SECONDS = float(os.environ.get("WEAR_SECONDS", "60"))
 DAY = 86_400.0
 SECTOR = 512
 

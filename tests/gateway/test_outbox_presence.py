@@ -1,0 +1,127 @@
+"""The presence table: whoever comes, goes and comes again, and whatever is rolled back, it says what was last said."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.config.site import Outbox as Settings
+from gateway.model import Absent, Draft, Identity, Present, Work
+from gateway.outbox import database, migrations
+from gateway.outbox.presence import LINGER, Presence
+from gateway.outbox.store import open_outbox
+
+DRAFT = Draft("epcis", "dock-1", bytes(16), b'"n":1')
+
+
+def there(name: str, point: str = "dock-1", time: float = 100.0) -> Present:
+    return Present(Identity(name, "sgtin", "instance", f"https://id.gs1.org/{name}"), point, time, time)
+
+
+NAMES = st.sampled_from("abcdef")
+POINTS = st.sampled_from(["belt-1", "dock-1"])
+CHANGES = st.one_of(
+    st.builds(there, NAMES, POINTS, st.integers(1, 99)),
+    st.builds(Absent, NAMES, POINTS),
+)
+WORKS = st.builds(
+    lambda changes, event: Work((DRAFT,) if event else (), tuple(changes)), st.lists(CHANGES, max_size=4), st.booleans()
+)
+STEPS = st.tuples(st.lists(WORKS, max_size=3), st.sampled_from(["commit", "fail", "restart"]), st.floats(0, 2 * LINGER))
+
+
+def outbox_in(folder: Path):
+    return open_outbox(folder, "rfid", Settings(linger=0.001), machine_id="box-1")
+
+
+def said(known: dict[tuple[str, str], Present], works: list[Work]) -> dict[tuple[str, str], Present]:
+    """What is present after the works, by the plainest of books."""
+    known = dict(known)
+    for change in (change for work in works for change in work.presence):
+        if isinstance(change, Absent):
+            known.pop((change.uri, change.read_point), None)
+        else:
+            known[change.object.uri, change.read_point] = change
+    return known
+
+
+def transact(connection: sqlite3.Connection, presence: Presence, works: list[Work], now: float, how: str) -> None:
+    with suppress(sqlite3.OperationalError), presence.transaction():
+        connection.execute("BEGIN")
+        try:
+            presence.apply(works, now)
+            connection.execute("INSERT INTO nowhere VALUES (1)" if how == "fail" else "COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(STEPS, max_size=12))
+def test_the_table_is_what_was_said_whatever_is_rolled_back(steps):
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrations.migrate(connection, ":memory:")
+        presence, now = Presence(connection), 0.0
+        presence.load()
+        known: dict[tuple[str, str], Present] = {}
+        for works, how, later in steps:
+            now += later
+            transact(connection, presence, works, now, how)
+            if how != "fail":
+                known = said(known, works)
+            if how == "restart":
+                transact(connection, presence, [], now + 2 * LINGER, "commit")
+                assert presence.due == float("inf")
+                presence = Presence(connection)
+                assert {(one.object.uri, one.read_point): one for one in presence.load()} == known
+            # Present at once; absent at the latest when it is due.
+            found = connection.execute("SELECT uri, read_point, since FROM presence").fetchall()
+            assert len({row[:2] for row in found}) == len(found)
+            assert {(*key, one.since) for key, one in known.items()} <= set(found)
+            assert len(found) == len(known) or presence.due < float("inf")
+
+
+def test_an_absence_with_an_event_is_in_the_file_with_it_and_one_without_waits_to_be_replaced(tmp_path):
+    with closing(database.open_file(tmp_path / "x.db")) as connection:
+        presence = Presence(connection)
+        presence.load()
+
+        def rows() -> list[tuple[int, str]]:
+            return connection.execute("SELECT id, uri FROM presence ORDER BY id").fetchall()
+
+        presence.apply([Work((DRAFT,), (there("a"), there("b"), there("c")))], 0.0)
+        presence.apply([Work((DRAFT,), (Absent("b", "dock-1"),))], 0.0)
+        assert rows() == [(1, "a"), (3, "c")]
+        presence.apply([Work((), (Absent("a", "dock-1"),))], 0.0)
+        assert rows() == [(1, "a"), (3, "c")]
+        presence.apply([Work((DRAFT,), (there("d"),))], 0.1)
+        assert rows() == [(1, "d"), (3, "c")]
+        presence.apply([Work((), (Absent("c", "dock-1"),))], 0.2)
+        presence.apply([], 0.2 + 2 * LINGER)
+        assert rows() == [(1, "d")]
+
+
+async def test_an_object_that_comes_back_is_present_whatever_waited(tmp_path):
+    async with outbox_in(tmp_path / "rfid") as outbox:
+        outbox.put(Work((DRAFT,), (there("a"), there("b"))))
+        outbox.put(Work((), (Absent("a", "dock-1"), Absent("b", "dock-1"))))
+        await outbox.flush()
+        outbox.put(Work((DRAFT,), (there("a", time=105.0),)))
+    async with outbox_in(tmp_path / "rfid") as outbox:
+        assert outbox.presence() == [there("a", time=105.0)]
+
+
+async def test_the_wal_has_its_size_from_the_start_and_keeps_it(tmp_path):
+    async with outbox_in(tmp_path) as outbox:
+        wal = tmp_path / f"{database.FILE}-wal"
+        size, blocks = wal.stat().st_size, wal.stat().st_blocks
+        assert size >= 4 << 20
+        assert blocks * 512 >= size, "blocks that are not there yet are written about as well as written"
+        for _ in range(50):
+            outbox.put(Work((DRAFT,), (there("a"),)))
+            await outbox.flush()
+        assert (wal.stat().st_size, wal.stat().st_blocks) == (size, blocks)
