@@ -25,7 +25,7 @@ Next, each line in a terminal of its own:
     {readpoint} demo --for 5m --keep demo --port 18883
     {python} docs/consumer.py --port 18883 --certificates demo
   tune a zone (in demo/site.yaml, on what was recorded while that demo runs)
-    {readpoint} record --config demo/site.yaml --for 20 demo/floor.jsonl
+    {readpoint} record --config demo/site.yaml --for 20s demo/floor.jsonl
     {readpoint} replay --config demo/site.yaml demo/floor.jsonl"""
 
 
