@@ -134,12 +134,16 @@ class Transition(msgspec.Struct, frozen=True, gc=False):
 
 
 class Present(msgspec.Struct, frozen=True, gc=False):
-    """That an object is at a zone (or quiet at a checkpoint): what survives a restart."""
+    """That an object is in a zone, or quiet at a checkpoint: what survives a restart.
+
+    `kind` is what the read point was then: only from a zone does an object depart. None: files of version 1 do not say.
+    """
 
     object: Identity
     read_point: str
     since: float
     last_seen: float
+    kind: Literal["zone", "checkpoint"] | None = None
 
 
 class Absent(msgspec.Struct, frozen=True, gc=False):

@@ -18,7 +18,10 @@ from gateway.model import Absent, Identity, Present, ReadPoint, Source, Transiti
 
 
 class Seen(msgspec.Struct, gc=False, weakref=False):
-    """An identifier that is quiet: seen, and not yet unseen for its `window`. `reads` -1: it has been reported."""
+    """An identifier that is quiet: seen, and not yet unseen for its `window`. `reads` -1: it has been reported.
+
+    Instances that were reported are `stored`, so that they are quiet after a restart too.
+    """
 
     identity: Identity
     key: Key | None
@@ -29,6 +32,11 @@ class Seen(msgspec.Struct, gc=False, weakref=False):
     written: float
     reads: int
     peak: float
+    stored: bool = False
+
+    def come_anew(self, time: float) -> None:
+        """It was unseen long enough: what comes is another visit."""
+        self.first, self.reads, self.peak = time, 0, NO_LEVEL
 
 
 class Checkpoint:
@@ -45,6 +53,8 @@ class Checkpoint:
         self._objects: dict[str, Seen] = {}
         self._wheel = Wheel(self._ask)
         self._touched: list[Seen] = []
+        self.present_count = 0
+        """Instances that are quiet here."""
 
     @property
     def deadline(self) -> float | None:
@@ -53,7 +63,7 @@ class Checkpoint:
 
     def present(self) -> Iterator[Present]:
         """The instances that are quiet here."""
-        return (self._present(seen) for seen in self._objects.values() if _stored(seen))
+        return (self._present(seen) for seen in self._objects.values() if seen.stored)
 
     def touched(self, limit: int) -> list[Present]:
         """Presence whose last_seen moved on since it was stored, each once."""
@@ -61,7 +71,7 @@ class Checkpoint:
         return [self._present(seen) for seen in some if self._objects.get(seen.identity.uri) is seen]
 
     def _present(self, seen: Seen) -> Present:
-        return Present(seen.identity, self._point.name, seen.first, seen.last)
+        return Present(seen.identity, self._point.name, seen.first, seen.last, "checkpoint")
 
     def restore(self, known: Present, now: float) -> None:
         """Take up what was quiet before the start."""
@@ -75,8 +85,10 @@ class Checkpoint:
             written=known.last_seen,
             reads=-1,
             peak=NO_LEVEL,
+            stored=True,
         )
         self._objects[known.object.uri] = seen
+        self.present_count += 1
         self._wheel.arm(seen, now)
 
     def thaw(self, now: float) -> None:
@@ -95,7 +107,7 @@ class Checkpoint:
                 return
         elif time - seen.last > seen.window and self._due(seen) < time:
             # Its deadline has not come yet, but by event time it was unseen long enough.
-            seen.first, seen.reads, seen.peak = time, 0, NO_LEVEL
+            seen.come_anew(time)
         if time > seen.last:  # noqa: PLR1730 - a call is slow, per read
             seen.last = time
         if seen.reads >= 0:
@@ -117,7 +129,7 @@ class Checkpoint:
                 seen.key = key
                 self._seen[key] = seen
             elif time - seen.last > seen.window and self._due(seen) < time:
-                seen.first, seen.reads, seen.peak = time, 0, NO_LEVEL
+                seen.come_anew(time)
             return seen
         if len(self._objects) >= MAX_TAGS:
             self._counts.refused += 1
@@ -146,7 +158,12 @@ class Checkpoint:
         observed = self._observed(seen.identity, place, seen.first, seen.last, seen.reads, seen.peak, now)
         seen.reads = -1
         seen.written = seen.last
-        out.append(Outcome(observed.transition, (self._present(seen),) if _stored(seen) else ()))
+        if seen.identity.kind != "instance":
+            out.append(observed)
+            return
+        self.present_count += not seen.stored
+        seen.stored = True
+        out.append(Outcome(observed.transition, (self._present(seen),)))
 
     def _observed(
         self, identity: Identity, place: Place, first: float, last: float, reads: int, peak: float, now: float
@@ -176,11 +193,12 @@ class Checkpoint:
         del self._objects[uri]
         if seen.key is not None:
             del self._seen[seen.key]
-        if _stored(seen):
+        if seen.stored:
+            self.present_count -= 1
             out.append(Outcome(None, (Absent(uri, self._point.name),)))
 
     def _ask(self, seen: Seen) -> float:
-        if seen.last - seen.written > WRITE_BACK and _stored(seen):
+        if seen.last - seen.written > WRITE_BACK and seen.stored:
             seen.written = seen.last
             if len(self._touched) < MAX_TAGS:
                 self._touched.append(seen)
@@ -209,8 +227,3 @@ class Checkpoint:
         """The read point left the configuration."""
         for seen in list(self._objects.values()):
             self._forget(seen, out)
-
-
-def _stored(seen: Seen) -> bool:
-    """Only instances that were reported are kept over a restart."""
-    return seen.reads < 0 and seen.identity.kind == "instance"

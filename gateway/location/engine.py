@@ -169,11 +169,12 @@ class Engine:
             self._lost = False
             self._zones.resync_before = now + RESYNC
         restored, self._restored = self._restored, []
+        kinds = {place.point.name: place.point.kind for place in self._floor.present()}
         for known in restored:
-            point = self._floor.points.get(known.read_point)
-            if point is not None and point.kind == "checkpoint":
-                self._checkpoints[point.name].restore(known, now)
-            elif point is not None and point.kind == "zone" and self._floor.letters(point.name, "zone"):
+            kind = kinds.get(known.read_point)
+            if kind == "checkpoint" and known.kind != "zone":
+                self._checkpoints[known.read_point].restore(known, now)
+            elif kind == "zone" and known.kind != "checkpoint":
                 self._zones.restore(known, now, out)
             else:
                 out.append(_gone(known, now))
@@ -182,6 +183,12 @@ class Engine:
         """All that is at a zone or quiet at a checkpoint."""
         known = chain(self._zones.present(), *(checkpoint.present() for checkpoint in self._checkpoints.values()))
         return chain(known, iter(self._restored))
+
+    @property
+    def present_count(self) -> int:
+        """How many `present` has, without counting them."""
+        quiet = sum(checkpoint.present_count for checkpoint in self._checkpoints.values())
+        return self._zones.present_count + quiet + len(self._restored)
 
     def touched(self, limit: int) -> list[Present]:
         """Presence whose `last_seen` moved on by a minute since it was given out, each once, at most `limit`."""
@@ -217,7 +224,10 @@ def _past(time: float, now: float) -> float:
 
 
 def _gone(known: Present, now: float) -> Outcome:
-    """What was present at a read point that is no zone of the configuration any more."""
+    """What was present at a read point that left the configuration: it departs from a zone, a checkpoint forgets it."""
+    absent = Absent(known.object.uri, known.read_point)
+    if known.kind == "checkpoint":
+        return Outcome(None, (absent,))
     departed = Transition(
         kind="departed",
         object=known.object,
@@ -228,4 +238,4 @@ def _gone(known: Present, now: float) -> Outcome:
         last_seen=known.last_seen,
         reason="configuration",
     )
-    return Outcome(departed, (Absent(known.object.uri, known.read_point),))
+    return Outcome(departed, (absent,))

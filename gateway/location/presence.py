@@ -37,6 +37,8 @@ class Zones:
         """Arrivals of tags first heard before then say `resync`: presence was lost before the start."""
         self._floor = floor
         self._watch = watch
+        self.present_count = 0
+        """Objects that are in a zone."""
         self._admission = admission
         self._counts = counts
         self._rule = ZoneRule(floor)
@@ -66,7 +68,7 @@ class Zones:
         return [self._present(tag) for tag in some if tag.here >= 0 and self._objects.get(tag.identity.uri) is tag]
 
     def _present(self, tag: Tag) -> Present:
-        return Present(tag.identity, self._rule.zones[tag.here].name, tag.placed, tag.last_seen)
+        return Present(tag.identity, self._rule.zones[tag.here].name, tag.placed, tag.last_seen, "zone")
 
     def restore(self, known: Present, now: float, out: list[Outcome]) -> None:
         """Take up what was present before the start; an object known twice is where it was seen last."""
@@ -80,7 +82,8 @@ class Zones:
                 return
         tag = self._fresh(known.object, None, known.last_seen)
         tag.here, tag.placed = self._rule.numbers[known.read_point], known.since
-        self._objects[known.object.uri] = tag
+        self._objects[uri] = tag
+        self.present_count += before is None
         self._wheel.arm(tag, now)
 
     def thaw(self, now: float) -> None:
@@ -184,6 +187,7 @@ class Zones:
         tag.here, tag.rival = self._rule.best(tag), -1
         reads, sources = self._sources(tag)
         arrived = Transition(
+        self.present_count += 1
             kind="arrived",
             object=tag.identity,
             read_point=self._rule.zones[tag.here].name,
@@ -315,6 +319,7 @@ class Zones:
             del self._tags[tag.key]
         tag.here = -1
 
+        self.present_count -= tag.here >= 0
     # What the configuration decides
 
     def replace(self, now: float, out: list[Outcome]) -> None:

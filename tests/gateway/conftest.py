@@ -97,6 +97,7 @@ class Walk:
                     self.stored[change.object.uri, change.read_point] = change
         said = [outcome.transition for outcome in outcomes if outcome.transition is not None]
         self.events += said
+        assert self.engine.present_count == len(self.stored)
         if said:
             self.calls.append(said)
         if said and len(self.stored) < 100:

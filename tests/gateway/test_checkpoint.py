@@ -90,7 +90,7 @@ def test_too_few_reads_are_nothing(belt):
 
 
 def test_a_restart_repeats_nothing_that_is_still_there(belt):
-    known = Present(Identity("urn:test:a", "sgtin", "instance"), "belt", 50.0, 90.0)
+    known = Present(Identity("urn:test:a", "sgtin", "instance"), "belt", 50.0, 90.0, "checkpoint")
     w = belt([known])
     w.reach(500.0)
     assert len(w.stored) == 1
@@ -106,7 +106,7 @@ def test_a_restart_repeats_nothing_that_is_still_there(belt):
 
 
 def test_after_a_restart_it_is_quiet_from_when_the_device_observes(belt):
-    known = Present(Identity("urn:test:a", "sgtin", "instance"), "belt", 50.0, 90.0)
+    known = Present(Identity("urn:test:a", "sgtin", "instance"), "belt", 50.0, 90.0, "checkpoint")
     w = belt([known])
     w.state(500.0, "online")
     w.reach(504.9)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from drivers.contract import Measurement, Read, Signal, Status
 from gateway.location import admission, checkpoint, presence, wheel
 from gateway.location.engine import Engine
-from gateway.model import Identity, Port, ReadPoint, Rules
+from gateway.model import Gate, Identity, Port, Present, ReadPoint, Rules
 
 # Routing and counting
 
@@ -301,6 +301,24 @@ def test_presence_kept_over_a_restart_goes_on(walk, zones):
     again.stay(215, 232, 2, tag="stays")
     story = [(one.object.uri, one.kind, one.reason) for one in again.events]
     assert story == [("urn:test:stays", "moved", None), ("urn:test:goes", "departed", "unobserved")]
+
+
+@pytest.mark.parametrize("was", ["zone", "checkpoint", None])
+@pytest.mark.parametrize("is_now", ["zone", "checkpoint", "portal", None])
+def test_what_a_configuration_lost_while_down_departs_from_zones_alone(walk, rules, was, is_now):
+    """A checkpoint says where something passed, never that it is there: it has nothing to depart from.
+
+    None is what a file of version 1 knows of it: what is there now decides.
+    """
+    points = [ReadPoint("other", "urn:other", "zone")] + ([ReadPoint("here", "urn:here", is_now)] if is_now else [])
+    ports = [Port("reader", number, point.name, "inside") for number, point in enumerate(points, 1)]
+    known = Present(Identity("urn:test:a", "sgtin", "instance"), "here", 50.0, 90.0, was)
+    w = walk(rules(points, ports), [known])
+    w.state(100.0, "online")
+    kept = is_now in ("zone", "checkpoint") and was in (is_now, None)
+    gone = not kept and was != "checkpoint"
+    assert [(one.kind, one.reason) for one in w.events] == ([("departed", "configuration")] if gone else [])
+    assert bool(w.stored) == kept
 
 
 def test_a_resolver_is_asked_once_a_tag(zones):
