@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager, suppress
 
 import msgspec
@@ -124,6 +124,9 @@ class Answers:
                 yield line
 
     async def _record(self, request: protocol.Record) -> AsyncGenerator[bytes, None]:
+        known = of_segment(self._parts.site, self._parts.segment.name)
+        if request.device is not None and request.device not in known:
+            raise ValueError(f"segment '{self._parts.segment.name}' has no device '{request.device}'{_there(known)}")
         mark = b'"device":%b' % msgspec.json.encode(request.device) if request.device else b""
         with suppress(TimeoutError):
             async with (
@@ -160,6 +163,10 @@ class Answers:
                 for seen in received.batch.observations
                 if isinstance(seen, Read | Signal | Status)
             )
+
+
+def _there(names: Iterable[str]) -> str:
+    return f": there are {', '.join(sorted(names))}" if names else ""
 
 
 def entry_line(entry: Entry) -> bytes:

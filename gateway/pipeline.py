@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -12,6 +13,8 @@ from gateway.messages import Composer
 from gateway.model import Rules, Work
 from gateway.outbox.store import Outbox
 
+log = logging.getLogger(__name__)
+
 TICK = 0.1
 """Seconds of event time between looks at the deadlines."""
 
@@ -20,6 +23,15 @@ EVENTS = 4000
 
 WORKS = 4000
 """Works, those that only change presence among them, that may."""
+
+SLICE = 250
+"""Observations decided at once: some 20 ms where each is a new event. A report of 100,000 must not stop the loop."""
+
+HELD = 0.02
+"""Seconds for which the loop is held at most, slices of a batch apart."""
+
+SET = 5.0
+"""Seconds by which the host's clock must jump against a steady one to count as set; less is a time server at work."""
 
 WRITE_BACK = 1000
 """Presence rows whose `last seen` is written back at one time."""
@@ -42,16 +54,22 @@ class Pipeline:
         self._clock = clock
         self._waiting = 0
         self._committed = asyncio.Event()
+        self._apart: float | None = None
+        self._held_since = 0.0
 
     async def run(self) -> None:
         """Until the inbox is closed and empty; what was put is then in the outbox's hands."""
         while not self._inbox.finished:
             await self._room()
             due = self._engine.deadline
-            for received in await self._inbox.take(TICK if due is None or due > self._clock() else 0.0):
-                self._decide(received)
-            self._store(self._engine.advance(self._clock()))
-            await asyncio.sleep(0)
+            taken = await self._inbox.take(TICK if due is None or due > self._clock() else 0.0)
+            self._follow_clock()
+            for received in taken:
+                await self._decide(received)
+            self._follow_clock()
+            if not self._inbox.waiting:
+                self._store(self._engine.advance(self._clock()))
+            await self._yield()
         self._outbox.touch(list(self._engine.present()))
 
     async def _room(self) -> None:
@@ -61,6 +79,18 @@ class Pipeline:
             self._committed.clear()
             await self._committed.wait()
 
+    async def _yield(self) -> None:
+        await asyncio.sleep(0)
+        self._held_since = asyncio.get_running_loop().time()
+
+    def _follow_clock(self) -> None:
+        """When the host's clock was set, presence moves with it: nothing has left, and nothing is yet to come."""
+        apart = self._clock() - asyncio.get_running_loop().time()
+        before, self._apart = self._apart, apart
+        if before is not None and abs(apart - before) > SET:
+            log.warning("the host's clock was set by %+.0f s: what is present stays present", apart - before)
+            self._store(self._engine.step(apart - before))
+
     def _is_stored(self, events: int) -> None:
         self._waiting -= events
         self._committed.set()
@@ -69,12 +99,20 @@ class Pipeline:
         """New rules between two observations; presence is kept, what left the configuration departs."""
         self._store(self._engine.replace(rules, self._clock()))
 
-    def _decide(self, received: Received) -> None:
+    async def _decide(self, received: Received) -> None:
         for tap in self.taps:
             tap(received)
         batch = received.batch
-        outcomes = self._engine.feed(received.device, batch.observations, self._clock())
-        self._store(outcomes, (batch.stored,) if batch.stored else ())
+        size = len(batch.observations)
+        # In the time of arrival, as `replay` does: no wait for the disk makes what was read meanwhile time out.
+        now = min(received.time, self._clock())
+        for start in range(0, max(size, 1), SLICE):
+            if asyncio.get_running_loop().time() - self._held_since > HELD:
+                await self._room()
+                await self._yield()
+            some = batch.observations if size <= SLICE else batch.observations[start : start + SLICE]
+            outcomes = self._engine.feed(received.device, some, now)
+            self._store(outcomes, (batch.stored,) if batch.stored and start + SLICE >= size else ())
 
     def _store(self, outcomes: list[Outcome], stored: Iterable[Callable[[], None]] = ()) -> None:
         if not outcomes and not stored:
