@@ -6,11 +6,13 @@ stdout, the rest to stderr.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import click
@@ -104,12 +106,10 @@ def main() -> None:
         sys.exit(shell_complete(cli, {}, "readpoint", COMPLETE, asked))
     # What a command has written by then is written whole, as at Ctrl-C; `run` has its own, gentler answer.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    code = _run(lambda: _invoke(sys.argv[1:]))
-    try:
-        sys.stdout.flush()
-    except OSError:
-        _silence()
-    sys.exit(code)
+    # Started without them, as in `readpoint status >&-`, it has nobody to tell.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - as long as the process
+    sys.stderr = sys.stderr or sys.stdout
+    sys.exit(_run(lambda: _invoke(sys.argv[1:])))
 
 
 def _invoke(arguments: list[str]) -> Any:
@@ -121,6 +121,7 @@ def _invoke(arguments: list[str]) -> Any:
 def _run(command: Callable[[], Any]) -> int:
     try:
         result = command()
+        sys.stdout.flush()
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
@@ -138,13 +139,15 @@ def _run(command: Callable[[], Any]) -> int:
         return EX_CONFIG
     except (NotRunning, Refused, OSError) as error:
         click.echo(f"Error: {_sentence(error)}", err=True)
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            _silence()
         return 1
     return result if isinstance(result, int) else 0
 
 
 def _sentence(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}" if error.filename else error.strerror
     return str(error)
 
 

@@ -148,6 +148,29 @@ def test_a_reader_of_its_output_may_leave(site: Path) -> None:
     assert done.stdout.count(b"\n") == 1
 
 
+@pytest.mark.parametrize(("to", "code"), [("/dev/full", 1), ("&-", 0), ("/dev/null 2>&-", 0)])
+@pytest.mark.parametrize("arguments", ["schema", "--help", "replay --config {site} {recording}"])
+def test_output_that_nobody_takes(site: Path, tmp_path: Path, arguments: str, to: str, code: int) -> None:
+    recording = tmp_path / "recording"
+    recording.write_text(READ)
+    command = f"{sys.executable} -m gateway {arguments.format(site=site, recording=recording)} >{to}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert done.returncode == code
+    assert done.stderr == ("Error: No space left on device\n" if code else "")
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage" * 1000, b"SQLite format 3\0" + b"\x10" * 8192])
+def test_an_outbox_that_is_none(site: Path, tmp_path: Path, damage: bytes) -> None:
+    folder = tmp_path / "state" / "rfid"
+    none = readpoint("outbox", "list", "--config", site)
+    assert (none.returncode, "there is no outbox here" in none.stderr) == (1, True)
+    folder.mkdir(parents=True)
+    (folder / "outbox.db").write_bytes(damage)
+    done = readpoint("outbox", "list", "--config", site)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{folder / 'outbox.db'}: " in done.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_it_quietly(site: Path, number: signal.Signals) -> None:
     with subprocess.Popen(
