@@ -35,10 +35,10 @@ class Zones:
     def __init__(self, floor: Floor, watch: Watch, admission: Admission, counts: Counts) -> None:
         self.resync_before = -math.inf
         """Arrivals of tags first heard before then say `resync`: presence was lost before the start."""
-        self._floor = floor
-        self._watch = watch
         self.present_count = 0
         """Objects that are in a zone."""
+        self._floor = floor
+        self._watch = watch
         self._admission = admission
         self._counts = counts
         self._rule = ZoneRule(floor)
@@ -185,9 +185,9 @@ class Zones:
         last = self._memory.last(uri)
         self._memory.forget(uri)
         tag.here, tag.rival = self._rule.best(tag), -1
+        self.present_count += 1
         reads, sources = self._sources(tag)
         arrived = Transition(
-        self.present_count += 1
             kind="arrived",
             object=tag.identity,
             read_point=self._rule.zones[tag.here].name,
@@ -317,9 +317,9 @@ class Zones:
         del self._objects[tag.identity.uri]
         if tag.key is not None:
             del self._tags[tag.key]
+        self.present_count -= tag.here >= 0
         tag.here = -1
 
-        self.present_count -= tag.here >= 0
     # What the configuration decides
 
     def replace(self, now: float, out: list[Outcome]) -> None:

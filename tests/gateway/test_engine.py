@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from drivers.contract import Measurement, Read, Signal, Status
 from gateway.location import admission, checkpoint, presence, wheel
 from gateway.location.engine import Engine
-from gateway.model import Gate, Identity, Port, Present, ReadPoint, Rules
+from gateway.model import Identity, Port, Present, ReadPoint, Rules
 
 # Routing and counting
 
