@@ -215,6 +215,15 @@ class Checkpoint:
             return max(seen.last, silence.back) + seen.window
         return max(silence.blind, seen.last) + max(self._point.freeze_max, seen.window)
 
+    def step(self, by: float, now: float) -> None:
+        """The host's clock was set: what is quiet stays so for as long as it would have."""
+        self._wheel = Wheel(self._ask)
+        for seen in self._objects.values():
+            seen.first += by
+            seen.last += by
+            seen.written += by
+            self._wheel.arm(seen, now)
+
     def replace(self, point: ReadPoint, now: float) -> None:
         """New rules for the same read point: what is quiet stays so."""
         self._point = point

@@ -197,6 +197,24 @@ class Engine:
             some += checkpoint.touched(limit - len(some))
         return some
 
+    def step(self, by: float) -> list[Outcome]:
+        """The host's clock was set by `by` seconds: what is present stays so, in the new time.
+
+        Without it a clock set ahead would end all presence at once, and one set back would blind the rules for as long.
+        """
+        out: list[Outcome] = []
+        if self._now == -math.inf:
+            return out
+        for name, portal in self._portals.items():
+            self._portals[name] = portal.step(by, self._now, out)
+        self._now += by
+        self._watch.step(by)
+        self._zones.step(by, self._now)
+        for checkpoint in self._checkpoints.values():
+            checkpoint.step(by, self._now)
+        self._compile()
+        return out
+
     def replace(self, rules: Rules, now: float) -> list[Outcome]:
         """New rules between two observations. Presence is kept; what left the configuration departs."""
         out = self.advance(now)

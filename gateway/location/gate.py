@@ -26,6 +26,11 @@ class GateState:
         else:
             self._windows = (self._windows[0], (begin, time + self.gate.hold))
 
+    def step(self, by: float) -> None:
+        """The host's clock was set by so many seconds."""
+        before, last = self._windows
+        self._windows = ((before[0] + by, before[1] + by), (last[0] + by, last[1] + by))
+
     def counts(self, time: float) -> bool:
         """Whether a read of that time counts, be it of the window before."""
         return any(begin <= time <= end for begin, end in self._windows)

@@ -270,6 +270,15 @@ class Portal:
         self._point = point
         self._learn_sides()
 
+    def step(self, by: float, now: float, out: list[Outcome]) -> Portal:
+        """The host's clock was set: what crossed is told, and the portal begins anew with its gate as it is."""
+        self.close(now, out)
+        fresh = Portal(self._point, self._floor, self._admission, self._counts, self._new_id)
+        if self._gate is not None:
+            self._gate.step(by)
+            fresh._gate = self._gate
+        return fresh
+
     def close(self, now: float, out: list[Outcome]) -> None:
         """The read point left the configuration: what crossed is told."""
         self._close(now, out)

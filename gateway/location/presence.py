@@ -9,6 +9,8 @@ import math
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
+
 from drivers.observations import Read
 from gateway.location.admission import Admission
 from gateway.location.floor import Floor, Place
@@ -319,6 +321,24 @@ class Zones:
             del self._tags[tag.key]
         self.present_count -= tag.here >= 0
         tag.here = -1
+
+    # What a clock that was set decides
+
+    def step(self, by: float, now: float) -> None:
+        """All that is present stays, last seen as long ago as before; evidence of where it might be is given up.
+
+        Where it was placed keeps its eventTime: it has been told.
+        """
+        standing = list(self.present())
+        self._rule = ZoneRule(self._floor)
+        self._tags.clear()
+        self._objects.clear()
+        self._touched.clear()
+        self.present_count = 0
+        self._wheel = Wheel(self._ask)
+        self._memory.step()
+        for one in standing:
+            self.restore(msgspec.structs.replace(one, last_seen=one.last_seen + by), now, [])
 
     # What the configuration decides
 

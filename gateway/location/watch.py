@@ -74,6 +74,14 @@ class Watch:
         self._begun = False
         self._count()
 
+    def step(self, by: float) -> None:
+        """The host's clock was set: all that is remembered moves with it."""
+        self.last_return += by
+        for eyes in self._eyes:
+            eyes.begin += by
+            eyes.since += by
+            eyes.gaps = deque(((begin + by, end + by) for begin, end in eyes.gaps), maxlen=_GAPS)
+
     def begin(self, now: float) -> None:
         """The time at which the gateway started to wait for devices it has not heard of yet."""
         if self._begun:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from drivers.contract import Measurement, Read, Signal, Status
 from gateway.location import admission, checkpoint, presence, wheel
 from gateway.location.engine import Engine
-from gateway.model import Identity, Port, Present, ReadPoint, Rules
+from gateway.model import Gate, Identity, Port, Present, ReadPoint, Rules
 
 # Routing and counting
 
@@ -331,3 +331,53 @@ def test_a_resolver_is_asked_once_a_tag(zones):
     engine = Engine(zones(), resolve)
     engine.feed("reader", [Read("epc", b"a", 100.0 + index, 1, -50.0) for index in range(20)], 120.0)
     assert asked == [b"a"]
+
+
+# A clock that is set
+
+
+@pytest.mark.parametrize("by", [3600.0, -3600.0, 86400.0, -86400.0, 1.7e9])
+def test_a_clock_that_is_set_neither_ends_presence_nor_blinds_the_rules(walk, zones, by):
+    w = walk(zones())
+    start = 1_790_000_000.0
+    w.stay(start, start + 20, 1)
+    assert [one.kind for one in w.events] == ["arrived"]
+    w.engine.step(by)
+    w.stay(start + by + 20, start + by + 40, 1)
+    assert [one.kind for one in w.events] == ["arrived"]
+    w.stay(start + by + 40, start + by + 60, 2)
+    w.stay(start + by + 60, start + by + 70, 1, tag="b")
+    w.reach(start + by + 200)
+    assert [(one.kind, one.object.uri, one.read_point) for one in w.events] == [
+        ("arrived", "urn:test:a", "z1"),
+        ("moved", "urn:test:a", "z2"),
+        ("arrived", "urn:test:b", "z1"),
+        ("departed", "urn:test:a", "z2"),
+        ("departed", "urn:test:b", "z1"),
+    ]
+    assert w.engine.present_count == 0
+    of_a = [one.time for one in w.events if one.object.uri == "urn:test:a"]
+    assert of_a == sorted(of_a), "eventTimes of an object never run backwards"
+
+
+@pytest.mark.parametrize("by", [3600.0, -3600.0])
+def test_a_clock_that_is_set_keeps_checkpoints_quiet_and_gates_as_they_are(walk, rules, by):
+    points = [
+        ReadPoint("c", "urn:test:c", "checkpoint", dedup=5.0),
+        ReadPoint("d", "urn:test:d", "portal", gate=Gate("plc", "beam", 2.0)),
+    ]
+    w = walk(rules(points, [Port("reader", 1, "c"), Port("reader", 2, "d", "inside")]))
+    w.read(10_000.0)
+    w.signal(10_000.0, 1)
+    w.read(10_001.0, 2, tag="b")
+    w._take(w.engine.step(by))
+    assert [(one.kind, one.object.uri) for one in w.events] == [
+        ("observed", "urn:test:a"),
+        ("passed", "urn:test:b"),
+    ]
+    w.read(10_004.0 + by)
+    w.read(10_004.0 + by, 2, tag="e")
+    assert w.engine.counts.gated == 0
+    w.reach(10_100.0 + by)
+    w.read(10_100.0 + by)
+    assert [one.object.uri for one in w.events if one.kind == "observed"] == ["urn:test:a", "urn:test:a"]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from drivers.contract import Batch, Read, Status
@@ -13,6 +17,7 @@ from gateway.location.engine import Engine
 from gateway.messages import Composer
 from gateway.model import Port, ReadPoint, Rules
 from gateway.outbox.inspect import stopped
+from gateway.outbox.store import Outbox as OpenOutbox
 from gateway.outbox.store import open_outbox
 from gateway.pipeline import Pipeline
 
@@ -44,3 +49,65 @@ async def test_a_wait_for_the_disk_makes_nobody_depart(tmp_path: Path) -> None:
         events = [json.loads(payload)["data"] for payload in rows.payloads()]
     said = [(event["readpoint:observation"]["transition"], event["eventTime"]) for event in events]
     assert said == [("arrived", "2026-09-21T14:13:20.500Z"), ("departed", "2026-09-21T14:13:30.000Z")]
+
+
+class HostClock:
+    """The host's clock, which may be set."""
+
+    def __init__(self) -> None:
+        self.set_by = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.set_by
+
+
+@asynccontextmanager
+async def deciding(folder: Path, clock: HostClock, kind: str) -> AsyncIterator[tuple[Pipeline, Inbox, OpenOutbox]]:
+    point = ReadPoint("p", "urn:epc:id:sgln:9521141.12345.0", kind, presence_timeout=60.0)  # type: ignore[arg-type]
+    rules = Rules({"p": point}, (Port("reader", 1, "p"),))
+    async with open_outbox(folder, "rfid", Outbox(), clock=clock) as outbox:
+        inbox = Inbox(clock)
+        composer = Composer(Gateway("gw-07", "dc1"), "rfid", rules.read_points)
+        pipeline = Pipeline(inbox, Engine(rules, Resolver(1000).resolve), composer, outbox, clock)
+        task = asyncio.create_task(pipeline.run())
+        yield pipeline, inbox, outbox
+        inbox.close()
+        await task
+
+
+def tag(number: int, now: float) -> Read:
+    return Read("epc", bytes.fromhex("3034257bf7194e40") + number.to_bytes(4, "big"), now, 1, -50.0)
+
+
+async def test_a_huge_batch_does_not_hold_the_loop(tmp_path: Path) -> None:
+    tags, turns, told = 20_000, 0, asyncio.Event()
+    async with deciding(tmp_path, HostClock(), "checkpoint") as (pipeline, inbox, _):
+        now = time.time()
+        inbox.put("reader", Batch([Status(None, "online", "", now)]))
+        inbox.put("reader", Batch([tag(number, now) for number in range(tags)], told.set))
+        async with asyncio.timeout(30.0):
+            while pipeline.decided < tags:
+                await asyncio.sleep(0)
+                turns += 1
+            await told.wait()
+    assert pipeline.decided == tags
+    assert turns > 10, "between the first event of a batch and its last, others had their turn"
+
+
+async def test_a_clock_that_is_set_makes_no_events(tmp_path: Path) -> None:
+    clock = HostClock()
+    async with deciding(tmp_path, clock, "zone") as (pipeline, inbox, outbox):
+        for by in (0.0, 86_400.0, -3600.0, 0.0):
+            clock.set_by = by
+            decided = asyncio.Event()
+            inbox.put("reader", Batch([Status(None, "online", "", clock())]))
+            inbox.put("reader", Batch([tag(1, clock())]))
+            pipeline.taps = {lambda received, told=decided.set: told()}
+            async with asyncio.timeout(10.0):
+                await decided.wait()
+                while inbox.waiting:  # noqa: ASYNC110 - it has no event to wait for
+                    await asyncio.sleep(0.01)
+        await outbox.flush()
+        rows = await outbox.claim("live", 100, 1_000_000)
+    kinds = [json.loads(row.payload)["data"]["readpoint:observation"]["transition"] for row in rows]
+    assert kinds == ["arrived"]
