@@ -59,7 +59,7 @@ def demo(
     """Show reads becoming events at a central service, through a cut uplink and a killed gateway.
 
     Needs no root and no configuration: broker, certificates, readers and subscriber are made on free ports of this
-    machine. Exit code 1 if anything was lost.
+    machine. Exit code 1 if anything was lost, or nothing was read.
 
     \b
     Examples:
@@ -73,12 +73,11 @@ def demo(
         from gateway.demo.show import Plan, address, show  # noqa: PLC0415 - of an extra
     except ModuleNotFoundError as error:
         raise click.ClickException(f"the demo needs {error.name}: pip install 'readpoint[demo]'") from None
+    screen = Screen(PROGRAMME, quiet=as_json)
     try:
         if host is not None:
             address(host)
-        result = asyncio.run(
-            _until_told(show(Plan(seconds, host, broker, port, keep), Screen(PROGRAMME, quiet=as_json)))
-        )
+        result = asyncio.run(_until_told(show(Plan(seconds, host, broker, port, keep), screen)))
     except (RuntimeError, ValueError) as error:
         raise click.ClickException(str(error)) from None
     except asyncio.CancelledError:
@@ -91,7 +90,9 @@ def demo(
     else:
         click.echo(result.line())
         click.echo(NEXT.format(readpoint=_here("readpoint"), python=_here("python")))
-    return int(result.lost > 0 or result.sent == 0)
+    if not result.reads:
+        click.echo(f"nothing was read: {screen.figures.readers}", err=True)
+    return int(result.lost > 0 or result.reads == 0)
 
 
 async def _until_told(running: Coroutine[Any, Any, T]) -> T:

@@ -21,13 +21,16 @@ PLUGGED = Act(
 )
 KILLED = Act(
     "gateway killed",
-    "SIGKILL, in the middle of its work: no chance to finish anything. What was stored is on disk.",
+    "SIGKILL: no chance to finish anything. Watch: all counts stand still. What was stored is on disk.",
 )
 RESTARTED = Act(
     "gateway back",
     "A new process goes on with the same outbox. Watch: no arrival is told again, none is forgotten.",
 )
-COUNT = Act("the count", "Each id in the outbox file is looked for among those that the central service received.")
+COUNT = Act(
+    "the count",
+    "Each id in the outbox file is looked for at the central service. What comes twice has the same id, and is skipped.",
+)
 PROGRAMME = (WELL, CUT, PLUGGED, KILLED, RESTARTED, COUNT)
 
 

@@ -42,11 +42,12 @@ CHOICES: tuple[Choice, ...] = get_args(Choice)
 
 
 class Broker(NamedTuple):
-    """Where it listens (mutual TLS), what it is, and the MQTT version it speaks."""
+    """Where it listens, what it is, the MQTT version it speaks, and how it knows its clients."""
 
     port: int
     name: str
     protocol: Literal["5", "3.1.1"]
+    security: Literal["mutual TLS", "TLS"]
 
 
 @asynccontextmanager
@@ -61,10 +62,10 @@ async def broker(folder: Path, choice: Choice = "auto", port: int = 0) -> AsyncI
     port = _bindable(port)
     if program is not None and choice != "amqtt":
         async with _mosquitto(program, folder, port):
-            yield Broker(port, "mosquitto", "5")
+            yield Broker(port, "mosquitto", "5", "mutual TLS")
     else:
         async with _amqtt(folder, port):
-            yield Broker(port, "amqtt in this process", "3.1.1")
+            yield Broker(port, "amqtt in this process", "3.1.1", "TLS")  # it asks no certificate of its clients
 
 
 @asynccontextmanager

@@ -102,7 +102,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 def _stage(where: Broker, plan: Plan) -> str:
     source = f"the reader at {plan.host}" if plan.host else f"2 simulated readers, {CASES} cases"
-    return f"{source} → {where.name}, MQTT {where.protocol}, mutual TLS, port {where.port}"
+    return f"{source} → {where.name}, MQTT {where.protocol}, {where.security}, port {where.port}"
 
 
 @asynccontextmanager

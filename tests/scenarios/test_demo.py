@@ -82,6 +82,14 @@ async def test_does_not_write_into_a_folder_in_use(tmp_path: Path) -> None:
     assert "is not empty" in err
 
 
+async def test_a_reader_that_is_not_there_is_named(tmp_path: Path, free_port: int) -> None:
+    code, out, err = await ended(
+        await demo("--for", "2s", "--json", "--host", f"127.0.0.1:{free_port}", folder=tmp_path)
+    )
+    assert (code, json.loads(out[-1])["reads"]) == (1, 0)
+    assert "nothing was read: reader offline: 127.0.0.1" in err
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
