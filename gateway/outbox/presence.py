@@ -15,7 +15,7 @@ LINGER = 0.5
 A crash meanwhile leaves an object quiet a little longer.
 """
 
-_PUT = "INSERT OR REPLACE INTO presence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT = "INSERT OR REPLACE INTO presence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _DROP = "DELETE FROM presence WHERE id = ?"
 _TOUCH = "UPDATE presence SET last_seen = max(last_seen, ?) WHERE id = ?"
 _NEVER = float("inf")
@@ -42,9 +42,10 @@ class Presence:
         """All that was present at the last commit."""
         self._find({})
         return [
-            Present(Identity(uri, scheme, kind, link, number), read_point, since, last_seen)
-            for uri, read_point, scheme, kind, link, number, since, last_seen in self._sql.execute(
-                "SELECT uri, read_point, scheme, kind, digital_link, filter, since, last_seen FROM presence"
+            Present(Identity(uri, scheme, kind, link, number), read_point, since, last_seen, point_kind)
+            for uri, read_point, scheme, kind, link, number, since, last_seen, point_kind in self._sql.execute(
+                "SELECT uri, read_point, scheme, kind, digital_link, filter, since, last_seen, read_point_kind"
+                " FROM presence"
             )
         ]
 
@@ -129,4 +130,5 @@ def _values(place: int, present: Present) -> tuple[object, ...]:
         thing.filter,
         present.since,
         present.last_seen,
+        present.kind,
     )

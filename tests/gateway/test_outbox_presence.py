@@ -19,7 +19,8 @@ DRAFT = Draft("epcis", "dock-1", bytes(16), b'"n":1')
 
 
 def there(name: str, point: str = "dock-1", time: float = 100.0) -> Present:
-    return Present(Identity(name, "sgtin", "instance", f"https://id.gs1.org/{name}"), point, time, time)
+    kind = "checkpoint" if point == "belt-1" else "zone"
+    return Present(Identity(name, "sgtin", "instance", f"https://id.gs1.org/{name}"), point, time, time, kind)
 
 
 NAMES = st.sampled_from("abcdef")

@@ -10,7 +10,8 @@ CREATE TABLE places (
     digital_link TEXT,
     filter INTEGER,
     since REAL NOT NULL,
-    last_seen REAL NOT NULL
+    last_seen REAL NOT NULL,
+    read_point_kind TEXT    -- zone or checkpoint; NULL in rows of version 1, which do not say
 ) STRICT;
 
 INSERT INTO places (uri, read_point, scheme, kind, digital_link, filter, since, last_seen)
