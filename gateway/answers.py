@@ -231,7 +231,7 @@ def _location(parts: Parts) -> LocationView:
     return LocationView(
         reads=counts.reads,
         decided=parts.pipeline.decided,
-        present=sum(1 for _ in parts.engine.present()),
+        present=parts.engine.present_count,
         late=counts.late,
         unplaced=counts.unplaced,
         ignored=counts.ignored,
