@@ -5,10 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from drivers.llrp.codec.values import Element, Message
+from drivers.llrp.words import said
 
 IMPINJ = 25882
 ZEBRA = 161
 """IANA private enterprise numbers; Zebra's readers carry Motorola's."""
+
+_GPIS = 64
+"""Inputs believed: readers have four or so, and each is configured one by one."""
 
 _VENDORS = {IMPINJ: "Impinj", ZEBRA: "Zebra", 10642: "Zebra"}
 
@@ -70,9 +74,9 @@ def parse(message: Message) -> Capabilities:
     return Capabilities(
         manufacturer=device.get("DeviceManufacturerName", 0),
         model=device.get("ModelName", 0),
-        firmware=str(device.get("ReaderFirmwareVersion", "")),
+        firmware=said(str(device.get("ReaderFirmwareVersion", ""))),
         antennas=device.get("MaxNumberOfAntennaSupported", 0),
-        gpis=(device.child("GPIOCapabilities") or _NONE).get("NumGPIs", 0),
+        gpis=min(_GPIS, (device.child("GPIOCapabilities") or _NONE).get("NumGPIs", 0)),
         has_utc=bool(device.get("HasUTCClockCapability", False)),
         holding=bool(llrp.get("SupportsEventAndReportHolding", False)),
         buffer_warning=bool(llrp.get("CanReportBufferFillWarning", False)),

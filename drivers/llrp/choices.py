@@ -50,6 +50,10 @@ _REGIONS: Mapping[str, tuple[frozenset[int], frozenset[int]]] = {
 """Region → its values of CommunicationsStandard, and its countries (ISO 3166 numbers) where that says nothing."""
 
 
+_ANTENNAS = 128
+"""Antennas taken into use unasked, one by one; multiplexers reach 64."""
+
+
 class AntennaChoice(msgspec.Struct, frozen=True):
     """One antenna in the reader's indexes; None: the reader's own default."""
 
@@ -125,6 +129,9 @@ def _limits(settings: Settings, capabilities: Capabilities) -> list[str]:
 def _antennas(
     settings: Settings, ports: Mapping[Antenna, PortSettings], capabilities: Capabilities, problems: list[str]
 ) -> tuple[AntennaChoice, ...]:
+    if not ports and capabilities.antennas > _ANTENNAS:
+        problems.append(f"antennas: it claims to have {capabilities.antennas}; name those that are used")
+        return ()
     wanted = dict(ports) or dict.fromkeys(range(1, capabilities.antennas + 1), PortSettings())
     chosen = []
     for antenna, port in wanted.items():

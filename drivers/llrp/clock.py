@@ -22,16 +22,28 @@ class ReaderClock:
     def __init__(self) -> None:
         self._slots: deque[tuple[int, float]] = deque()
         self.offset: float | None = None
+        self._ahead: float | None = None
 
     def seed(self, stamp: float, received: float) -> None:
         """The connection event's stamp (s) and when it arrived: begins anew if a clock was set or began again."""
-        if self.offset is not None and received - stamp - self.offset > _RESTART:
-            self._slots.clear()
+        if self.offset is not None:
+            step = received - stamp - self.offset
+            if step > _RESTART or step < -_STEP:
+                self._slots.clear()
+                self.offset = None
         self.observe(stamp, received)
 
     def observe(self, stamp: float, received: float) -> float:
-        """A fresh stamp (s) and when it arrived; gives the offset. Never feed what the reader held."""
+        """A fresh stamp (s) and when it arrived; gives the offset. Never feed what the reader held.
+
+        A stamp far ahead counts when a second one agrees: else one garbled stamp would shift all reads of a minute.
+        """
         difference = received - stamp
+        if self.offset is not None and difference < self.offset - _STEP:
+            claimed, self._ahead = self._ahead, difference
+            if claimed is None or abs(difference - claimed) > _STEP:
+                return self.offset
+        self._ahead = None
         slot = int(received // _SLOT)
         slots = self._slots
         if self.offset is not None and (difference - self.offset > _STEP or (slots and slot < slots[-1][0])):

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from typing import Self
 
 from drivers.contract import Antenna, Batch, Context, Disconnected, DriverError, Unreachable
+from drivers.llrp.codec.framing import PIECE, pieces
 from drivers.llrp.link import Link, connect
-from drivers.llrp.session import Memory, Session
+from drivers.llrp.session import Memory, Session, is_report
 from drivers.llrp.settings import PortSettings, Settings
 
 
@@ -37,6 +38,10 @@ class LlrpDriver:
             yield observing
         finally:
             await observing.release()
+
+
+_BATCH = 10_000
+"""Observations given at once: what waits behind the gateway is shed by the batch."""
 
 
 class _Observing:
@@ -69,8 +74,8 @@ class _Observing:
                 await self._turn()
             except DriverError as error:
                 self._fail(error)
-        batch = Batch(session.observations)
-        session.observations = []
+        batch = Batch(session.observations[:_BATCH])
+        session.observations = session.observations[_BATCH:]
         return batch
 
     async def introduced(self) -> None:
@@ -94,6 +99,17 @@ class _Observing:
         self._failure = error
         self._session.lost(str(error), self._clock())
 
+    async def _take(self, frames: list[bytes]) -> None:
+        """Gives the session what came; large reports by the piece, so that others have their turn meanwhile."""
+        session, received, now = self._session, self._clock(), self._loop.time()
+        if sum(map(len, frames)) <= 2 * PIECE:
+            session.receive(frames, received, now)
+            return
+        for frame in frames:
+            for piece in pieces(frame) if is_report(frame) else (frame,):
+                session.receive((piece,), received, now)
+                await asyncio.sleep(0)
+
     async def _turn(self) -> None:
         """Sends what is to be sent, then waits for frames or for the session's next deadline."""
         session, loop = self._session, self._loop
@@ -108,6 +124,6 @@ class _Observing:
             frames = []
         now = loop.time()
         if frames:
-            session.receive(frames, self._clock(), now)
+            await self._take(frames)
         if now >= session.deadline:
             session.tick(self._clock(), now)

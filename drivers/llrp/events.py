@@ -7,6 +7,7 @@ from collections.abc import Callable
 from drivers.contract import Observation, Signal, Status
 from drivers.llrp.codec.enums import AntennaEventType, ConnectionAttemptStatusType
 from drivers.llrp.codec.values import Element, Message
+from drivers.llrp.words import said
 
 _Attempt = ConnectionAttemptStatusType
 _REFUSALS: dict[int, str] = {
@@ -78,10 +79,10 @@ def _overflow(_event: Element, time: float) -> Observation:
 
 
 def _exception(event: Element, time: float) -> Observation:
-    said = event["Message"].strip() or "without a reason"
+    words = said(event["Message"]) or "without a reason"
     where = event.child("AntennaID")
     at = f" at antenna {where['AntennaID']}" if where else ""
-    return Status(None, "degraded", f"the reader reports a fault{at}: {said}", time)
+    return Status(None, "degraded", f"the reader reports a fault{at}: {words}", time)
 
 
 def _rival(_event: Element, time: float) -> Observation:

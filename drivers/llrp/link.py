@@ -150,6 +150,9 @@ def _bind(sock: socket.socket, interface: str | None) -> None:
 
 def _context(tls: Tls, base: Path) -> ssl.SSLContext:
     """Checks the reader's chain and name by `ca`, or leaves both to the fingerprint. TLS 1.2 at least."""
+    for name in (tls.ca, tls.cert, tls.key):
+        if name is not None and (base / name).exists() and not (base / name).is_file():
+            raise Unreachable(f"the TLS files cannot be used: {name} is no file")  # a FIFO would stop the whole gateway
     try:
         context = ssl.create_default_context(cafile=None if tls.ca is None else str(base / tls.ca))
         if tls.cert is not None:

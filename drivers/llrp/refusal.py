@@ -8,6 +8,10 @@ from drivers.contract import Rejected
 from drivers.llrp.codec.definitions import MESSAGES_BY_NAME, PARAMETERS, Definition
 from drivers.llrp.codec.enums import StatusCode
 from drivers.llrp.codec.values import Element, Message
+from drivers.llrp.words import said
+
+_MOST = 5
+"""Details told: the first say it."""
 
 _CODES = {code.value: code.name for code in StatusCode}
 
@@ -21,7 +25,7 @@ def refusal(message: Message) -> str | None:
     if status is None:
         return "it gives no reason"
     request = MESSAGES_BY_NAME.get(message.name.removesuffix("_RESPONSE"))
-    return "; ".join((_code(code) + _described(status), *_details(status, (), request)))
+    return "; ".join((_code(code) + _described(status), *_details(status, (), request)[:_MOST]))
 
 
 def accepted(message: Message, request: str) -> Message:
@@ -37,7 +41,7 @@ def _code(code: int) -> str:
 
 
 def _described(status: Element) -> str:
-    text = status.get("ErrorDescription", "").strip()
+    text = said(status.get("ErrorDescription", ""))
     return f" '{text}'" if text else ""
 
 

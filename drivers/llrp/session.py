@@ -38,6 +38,13 @@ _KEPT = 4
 _MISSED = 2.5
 """Intervals without a sign of life after which two keepalives are surely missing."""
 
+_SET_UP = 12
+"""Response times after which a reader that always has an answer, or yet another held report, is not ready for good."""
+
+_CHANGES = 500
+_CHANGES_IN = 5.0
+"""Changes of state in so many seconds (s) that no reader means: each is weighed against all that is present."""
+
 _STOPPED = 30.0
 """An inventory that is to run always and has stopped for so long is set up anew."""
 
@@ -76,6 +83,7 @@ class Session:
         self._pending: Message | None = None
         self._number = 0
         self._answer_by = now + settings.connect_timeout
+        self._set_up_by = now + settings.connect_timeout + _SET_UP * settings.response_timeout
         self._alive_by = float("inf")
         self._poll_at = float("inf")
         self._stopped_until = float("inf")
@@ -87,6 +95,7 @@ class Session:
         self._early: list[Status] = []
         self._antennas: set[Antenna] = set()
         self._dark: set[Antenna] = set()
+        self._changes = (now, 0)
 
     @property
     def ready(self) -> bool:
@@ -96,16 +105,15 @@ class Session:
     @property
     def deadline(self) -> float:
         """When `tick` is due, by the steady clock."""
-        return min(self._answer_by, self._alive_by, self._poll_at, self._stopped_until)
+        return min(self._answer_by, self._set_up_by, self._alive_by, self._poll_at, self._stopped_until)
 
     def receive(self, frames: Sequence[bytes], received: float, now: float) -> None:
         """Complete frames, as they came. A frame that cannot be read is counted and costs nothing else."""
         for frame in frames:
-            kind = int.from_bytes(frame[:2], "big") & 0x3FF
             try:
-                if kind == _REPORT:
+                if is_report(frame):
                     self._report(frame, received, now)
-                elif kind == _KEEPALIVE:
+                elif _kind(frame) == _KEEPALIVE:
                     self.outgoing.append(self._acknowledged(frame))
                     self._heal(received)
                 else:
@@ -124,6 +132,8 @@ class Session:
         if now >= self._alive_by:
             missed = f"two signs of life missed (every {self._settings.keepalive:g} s asked for)"
             raise Disconnected(f"the reader has gone silent: {missed}; check its power and network")
+        if now >= self._set_up_by:
+            raise Disconnected("the reader always answers and never gets ready: restart it if this goes on")
         if now >= self._stopped_until:
             raise Disconnected("the reader ended the inventory and did not begin again: it is set up anew")
         if now >= self._poll_at:
@@ -246,7 +256,7 @@ class Session:
             clock.observe(stamp, received)
         time = clock.time(stamp, received)
         for observation in events.observations(message, time):
-            self._observe(observation)
+            self._observe(observation, now)
         inventory = events.data(message).child("ROSpecEvent")
         if inventory is not None and inventory["ROSpecID"] == ROSPEC:
             self._inventory(inventory["EventType"], time, now)
@@ -264,16 +274,25 @@ class Session:
         assert isinstance(first, Message)
         self._ask(first, now)
 
-    def _observe(self, observation: Observation) -> None:
+    def _observe(self, observation: Observation, now: float) -> None:
         """Hands on what an event says. An antenna's state counts for the gateway only while inventory is set up."""
         if not isinstance(observation, Status):
             self.observations.append(observation)
         elif observation.antenna is None:
             self._degrade([self.faults.noted(observation)])
-        else:
+        elif self.configured is None or observation.antenna in self._antennas:
             (self._dark.add if observation.state == "offline" else self._dark.discard)(observation.antenna)
             if self.configured is not None:
+                self._changed(now)
                 self.observations.append(observation)
+
+    def _changed(self, now: float) -> None:
+        """A state of reader or antenna has changed."""
+        since, count = self._changes
+        self._changes = (since, count + 1) if now - since < _CHANGES_IN else (now, 1)
+        if self._changes[1] > _CHANGES:
+            told = f"its state {_CHANGES} times in {_CHANGES_IN:g} s"
+            raise Disconnected(f"the reader changes {told}: something in it, or an antenna's plug, is loose")
 
     def _degrade(self, told: Sequence[Status]) -> None:
         """Faults; before the inventory is set up they are kept, for `degraded` would say that it observes."""
@@ -292,6 +311,7 @@ class Session:
         if self.configured is None and always:
             self._lossless = self._lossless and started
             return
+        self._changed(now)
         self._running = started
         self._stopped_until = now + _STOPPED if always and not started else float("inf")
         self._tell("inventory runs" if started else self._waits(), time)
@@ -312,6 +332,7 @@ class Session:
     def _begin(self, configured: Configured, received: float, now: float) -> None:
         """The inventory is as wanted: says since when it observes, and what went wrong meanwhile."""
         self.configured = configured
+        self._set_up_by = float("inf")
         self._alive_by = now + _MISSED * self._settings.keepalive
         if self._settings.report.interval is not None:
             self._poll_at = now + self._settings.report.interval
@@ -332,3 +353,12 @@ class Session:
         else:
             self._tell("inventory runs", received)
         self._degrade([msgspec.structs.replace(status, time=received) for status in self._early])
+
+
+def is_report(frame: bytes) -> bool:
+    """Whether this frame is an RO_ACCESS_REPORT."""
+    return _kind(frame) == _REPORT
+
+
+def _kind(frame: bytes) -> int:
+    return int.from_bytes(frame[:2], "big") & 0x3FF

@@ -47,9 +47,27 @@ def test_a_clock_set_while_connected_is_followed_both_ways() -> None:
     clock = ReaderClock()
     clock.seed(Y2000, HOST)
     clock.observe(HOST + 5, HOST + 5)  # the reader found its time server
+    clock.observe(HOST + 6, HOST + 6)
     assert clock.offset == pytest.approx(0.0)
     clock.observe(Y2000 + 9, HOST + 9)  # and lost its battery
     assert clock.offset == pytest.approx(HOST - Y2000)
+
+
+@pytest.mark.parametrize("garbled", [2**63 / 1e6, 253402300799.0, HOST + 3600.0])
+def test_one_stamp_far_ahead_shifts_no_read(garbled: float) -> None:
+    clock = ReaderClock()
+    clock.seed(HOST, HOST)
+    clock.observe(garbled, HOST + 1)
+    clock.observe(HOST + 2, HOST + 2)
+    clock.observe(2 * garbled, HOST + 3)
+    assert clock.offset == pytest.approx(0.0)
+
+
+def test_a_greeting_far_ahead_begins_anew() -> None:
+    clock = ReaderClock()
+    clock.seed(Y2000, HOST)
+    clock.seed(HOST + 30, HOST + 30)
+    assert clock.offset == pytest.approx(0.0)
 
 
 def test_without_a_stamp_the_arrival_counts() -> None:

@@ -23,6 +23,9 @@ _TV_VALUES = {
 _UNKNOWN = (None, 0x10000)
 _EPC_DATA = PARAMETERS_BY_NAME["EPCData"].number
 _READ_RESULT = PARAMETERS_BY_NAME["C1G2ReadOpSpecResult"].number
+_EPC_BITS = 496
+"""31 words, all that 5 bits can count (Gen2, 6.3.2.1.2.2). A longer one would be garbage, kept for as long as it is."""
+_TID_BYTES = 64
 _SCALARS = ("ImpinjRFPhaseAngle", "ImpinjPeakRSSI", "ImpinjRFDopplerFrequency", "MotoTagPhase")
 _TID = "ImpinjSerializedTID"
 _VENDOR_VALUES = {
@@ -79,6 +82,8 @@ def _tlv(data: bytes, start: int, end: int, tid_op_specs: Collection[int]) -> li
 def _epc(data: bytes, start: int, end: int) -> list[Part]:
     bits = int.from_bytes(data[start : start + 2], "big")
     size = (bits + 7) // 8
+    if bits > _EPC_BITS:
+        raise ProtocolViolation(f"an EPC of {bits} bits: a tag's PC word can announce {_EPC_BITS} at most")
     if start + 2 + size > end:
         raise ProtocolViolation(f"an EPC of {bits} bits in the {end - start - 2} bytes of its parameter")
     return [("EPCData" if bits % 8 == 0 else f"EPCData:{bits}", start + 2, size), *_rest(start + 2 + size, end)]
@@ -86,6 +91,8 @@ def _epc(data: bytes, start: int, end: int) -> list[Part]:
 
 def _words(data: bytes, start: int, end: int) -> list[Part]:
     size = 2 * int.from_bytes(data[start : start + 2], "big")
+    if size > _TID_BYTES:
+        raise ProtocolViolation(f"a TID of {size} bytes: {_TID_BYTES} at most are kept")
     if start + 2 + size > end:
         raise ProtocolViolation(f"{size // 2} words in the {end - start - 2} bytes of their parameter")
     return [(_TID, start + 2, size), *_rest(start + 2 + size, end)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from drivers.observations import ProtocolViolation
 
 HEADER = 10
@@ -9,6 +11,10 @@ HEADER = 10
 
 MAX_FRAME = 4 * 2**20
 """A longer frame is refused: no reader sends one, and a broken length would else be waited for without end."""
+
+
+PIECE = 2**16
+"""Bytes of a report decoded at once: some milliseconds, whatever stands in them."""
 
 
 class Framer:
@@ -42,3 +48,28 @@ class Framer:
             start += length
         del rest[:start]
         return frames
+
+
+def pieces(frame: bytes) -> Iterator[bytes]:
+    """A frame as frames of the same kind with no more than `PIECE` bytes of its parameters each.
+
+    For messages that are nothing but a row of TLV parameters, as RO_ACCESS_REPORT is. What follows a parameter that is
+    none stays together, for whoever decodes it to judge.
+    """
+    start, end = HEADER, len(frame)
+    while end - start > PIECE:
+        stop = start
+        while stop < end:
+            length = int.from_bytes(frame[stop + 2 : stop + 4], "big")
+            if frame[stop] & 0x80 or length < 4 or stop + length - start > PIECE:
+                break
+            stop += length
+        if stop == start:
+            break
+        yield _head(frame, stop - start) + frame[start:stop]
+        start = stop
+    yield _head(frame, end - start) + frame[start:end]
+
+
+def _head(frame: bytes, size: int) -> bytes:
+    return frame[:2] + (HEADER + size).to_bytes(4, "big") + frame[6:HEADER]

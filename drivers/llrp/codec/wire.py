@@ -23,8 +23,9 @@ UNKNOWN_PARAMETER = "Unknown"
 _DEPTH = 16
 """Parameters nest 5 deep in the standard, vendors' a few more; ParameterError may hold itself."""
 
-_MOST = 2**17
-"""Parameters in one message; a frame of 4 MiB could else become 300 MB of values."""
+_MOST = 2**15
+"""Parameters in one message (reports go another way); a frame of 4 MiB could else become 300 MB of values, and half a
+second of work."""
 
 _TV = 0x80
 _VENDOR_MESSAGE = Layout(("VendorIdentifier:u32", "MessageSubtype:u8"))
