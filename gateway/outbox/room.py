@@ -9,15 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.model import Work
-from gateway.outbox.database import FILE
 
 BALLAST = "ballast"
 _BALLAST_MOST = 4 * 2**20
 _WAL_MOST = 8 * 2**20
+"""Half of it is used between checkpoints, for which the ballast must make room on a full disk."""
+
 _RESERVE_MOST = 2**20
 _SMALLEST = 2**20
-_BLOCK = bytes(4096)
-"""Written one by one: a file system that caches a larger piece as one may write it as one ever after."""
 
 
 class Room:
@@ -91,23 +90,6 @@ class Room:
         finally:
             os.close(descriptor)
         return True
-
-    def lay_wal(self) -> None:
-        """Write the WAL out to the size it is checkpointed at, in zeros that SQLite takes for its end.
-
-        A commit then overwrites blocks that are there: while the file grows, each commit is also one of the file
-        system's journal, which writes more than the commit itself.
-        """
-        wal = self._folder / f"{FILE}-wal"
-        if self._disk_free() < 2 * self.wal_size:
-            return
-        descriptor = os.open(wal, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            for at in range(os.fstat(descriptor).st_size, self.wal_size // 2, len(_BLOCK)):
-                os.pwrite(descriptor, _BLOCK, at)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
     def give_up(self) -> None:
         """Throw the ballast overboard."""

@@ -27,6 +27,7 @@ from gateway.outbox.values import (
     Selection,
     State,
 )
+from gateway.outbox.wal import Wal
 
 T = TypeVar("T")
 
@@ -60,7 +61,6 @@ class Writer:
         self._cause: str | None = None
         self._clock_state: ClockState = "unset"
         self._clock_checked = -_NEVER
-        self._frames = 0
         self._appended = self._commits = self._corrupt = 0
 
     def run(self, opened: Callable[[Opened], None], committed: Callable[[Committed], None]) -> None:
@@ -81,13 +81,14 @@ class Writer:
         self._sql = connection
         queries.prepare(connection)
         self._room = Room(plan.folder, connection, plan.max_size)
+        self._wal = Wal(plan.folder / f"{database.FILE}-wal", self._room.page, self._room.wal_size)
         life = self._begin(connection)
         database.sync_folder(plan.folder)
         self._ledger = Ledger(connection, life, plan.declare)
         self._life = life
         self._claims = Claims(self._ledger.next_rowid)
         if self._room.restore():
-            self._room.lay_wal()
+            self._wal.lay()
         self._most = self._batch_limit = min(MOST, self._room.wal_size // 4096)
         self._presence = Presence(connection)
         news = Opened(life, self._presence.load(), self._stats())
@@ -157,7 +158,7 @@ class Writer:
             self._note(now)
             self._retention.stir(now)
         self._report(batch, rows)
-        if self._frames * self._room.page >= self._room.wal_size // 2:  # the other half is the next commit's
+        if self._wal.due:
             self._checkpoint("PASSIVE")
 
     def _gather(self) -> list[Work]:
@@ -198,7 +199,7 @@ class Writer:
         self._commits += bool(rows or settled or batch)
         self._seen.clear()
         self._forget(settled)
-        self._frames += 4 + sum(2 + len(row.payload) // 900 for row in rows) + sum(len(ids) for ids, _ in settled) // 3
+        self._wal.note(rows, sum(len(rowids) for rowids, _ in settled))
         return rows
 
     def _settling(self, now: float) -> bool:
@@ -260,7 +261,7 @@ class Writer:
             with self._ledger.transaction():
                 looked, _ = self._ledger.purge(_NEVER, STEP)
         self._sql.execute("PRAGMA wal_checkpoint(RESTART)")
-        self._frames = 0
+        self._wal.emptied()
 
     def _admit(self, now: float) -> None:
         """Try the works again; room is there when one commit succeeds."""
@@ -277,7 +278,7 @@ class Writer:
             # Everything is in the WAL and safe; the next commit will find the disk full and say so.
             if not is_full(error):
                 raise
-        self._frames = 0
+        self._wal.emptied()
 
     def _drain(self) -> None:
         """All that was put is stored before the end; without room it tries for a while, then says what is lost."""

@@ -1,0 +1,56 @@
+"""The write-ahead log's file: kept at its size, so that commits overwrite blocks that are there.
+
+While a file grows, each commit to it is also one of the file system's journal, which writes more than it does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from gateway.outbox.packing import SMALL
+from gateway.outbox.values import Row
+
+_BLOCK = bytes(4096)
+"""Written one by one: a file system that caches a larger piece as one may write it as one ever after."""
+
+
+class Wal:
+    """How much of the log is used, by estimate. `size` is what it may have on the disk."""
+
+    def __init__(self, path: Path, page: int, size: int) -> None:
+        self.size = size
+        self._path = path
+        self._page = page
+        # What a killed process left is still in use: SQLite goes on behind it.
+        self._used = path.stat().st_size if path.exists() else 0
+
+    @property
+    def due(self) -> bool:
+        """Time for a checkpoint: half is used, the other half is the next commit's."""
+        return self._used >= self.size // 2
+
+    def note(self, rows: Sequence[Row], settled: int) -> None:
+        """A commit of these new rows and so many settled ones."""
+        page = self._page
+        pages = 3 + settled // 4
+        pages += len(rows) if len(rows) <= SMALL else sum(2 + len(row.payload) // page for row in rows)
+        self._used += pages * page
+
+    def emptied(self) -> None:
+        """After a checkpoint: the next commit starts at the beginning."""
+        self._used = 0
+
+    def lay(self) -> None:
+        """Write the file out in zeros, which SQLite takes for its end; not where the disk is nearly full."""
+        disk = os.statvfs(self._path.parent)
+        if disk.f_bavail * disk.f_frsize < 2 * self.size:
+            return
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            for at in range(os.fstat(descriptor).st_size, self.size // 2, len(_BLOCK)):
+                os.pwrite(descriptor, _BLOCK, at)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
