@@ -30,8 +30,8 @@ _CONTEXT = (
     '"@context":["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",'
     '{"readpoint":"urn:readpoint:v1:","readpoint:observation":{"@id":"urn:readpoint:v1:observation","@type":"@json"}}]'
 )
-_MAX_PAYLOAD = 100_000
-"""Bytes of one MQTT payload, by the contract (AWS allows 128 kB)."""
+MAX_PAYLOAD = 100_000
+"""Bytes of one MQTT payload: under every broker and cloud limit known (AWS IoT: 128 kB)."""
 
 _ENVELOPE = 2_000
 """Bytes kept free for a snapshot page's members other than its ids."""
@@ -311,7 +311,7 @@ def _pages(ordered: Sequence[bytes]) -> Iterator[str]:
     size = 0
     for identifier in ordered:
         written = quote(identifier.decode())
-        if run and size + len(written) + 1 > _MAX_PAYLOAD - _ENVELOPE:
+        if run and size + len(written) + 1 > MAX_PAYLOAD - _ENVELOPE:
             yield ",".join(run)
             run, size = [], 0
         run.append(written)

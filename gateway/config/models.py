@@ -88,11 +88,11 @@ class Uplink(Settings):
     backoff_min: Positive = 0.5
     """The first pause after a lost connection."""
     backoff_max: Positive = 30.0
-    """The longest pause between attempts to connect."""
+    """The longest pause after a refusal; a broker out of reach is tried again within 1.5 s."""
     takeover_backoff: Positive = 60.0
     """The pause when another box uses this identity."""
     refused_backoff: Positive = 5.0
-    """The first pause before an event the broker refused is sent again."""
+    """The longest pause before an event the broker refused is sent again; the first is `backoff_min`."""
     state_interval: Positive = 30.0
     """How often `state` says that the segment is online."""
     grace: Positive = 5.0
@@ -194,7 +194,7 @@ class ReadPoint(Settings):
     gate: Gate | None = None
     """At a portal: reads count only while this signal is on."""
     presence_timeout: Presence = None
-    """In a zone: unseen for this long, an object has departed; `auto` goes by how often its tag is read."""
+    """In a zone: unseen for this long, an object has departed; `auto` is 30 s."""
     dwell: Duration = 1.0
     """In a zone: how long a neighbour must hear a tag better before the object has moved there."""
     hysteresis_db: float = Field(4.0, ge=0, le=40)

@@ -10,10 +10,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from gateway.messages import MAX_PAYLOAD
 from gateway.outbox.values import Lane, Row
-
-MAX_PAYLOAD = 100_000
-"""Bytes of one PUBLISH payload: under every broker and cloud limit known (AWS IoT: 128 kB)."""
 
 LATE = 5.0
 """Seconds after which an event that is sent counts as historical."""

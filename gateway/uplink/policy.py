@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from gateway.config.site import Uplink
@@ -39,8 +40,7 @@ class Reconnecting:
         """No connection came about."""
         if kind == "unreachable":
             self._short_lived = 0  # a rival never makes the broker unreachable: the broker went down, nobody pushed us
-        ceiling = min(NEAR, self._settings.backoff_max) if kind == "unreachable" else self._settings.backoff_max
-        return self._next(ceiling)
+        return self._next(NEAR if kind == "unreachable" else math.inf)
 
     def ended(self, lasted: float, *, by_peer: bool) -> float:
         """A connection ended `lasted` seconds after its CONNACK."""
@@ -54,7 +54,7 @@ class Reconnecting:
         self._short_lived = self._failures = 0
 
     def _next(self, ceiling: float) -> float:
-        delay = min(ceiling, self._settings.backoff_min * 2.0**self._failures)
+        delay = min(ceiling, self._settings.backoff_max, self._settings.backoff_min * 2.0**self._failures)
         self._failures = min(self._failures + 1, 16)
         return delay * (0.5 + self._chance() / 2)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-SUCCESS = 0x00
 NOBODY_LISTENS = 0x10
 FAILURE = 0x80
 """Codes from here on are refusals."""

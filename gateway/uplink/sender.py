@@ -15,8 +15,9 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from gateway.config.site import Uplink
+from gateway.messages import MAX_PAYLOAD
 from gateway.outbox.values import Lane, OutboxError, Row
-from gateway.uplink.batches import EVENT_TYPE, MAX_PAYLOAD, Publication, group, rowids
+from gateway.uplink.batches import EVENT_TYPE, Publication, group, rowids
 from gateway.uplink.connection import Connection, Granted
 from gateway.uplink.policy import retry_delay, shares
 from gateway.uplink.queue import LANES, Queue

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.outbox.values import Row
-from gateway.uplink.batches import BATCH_TYPE, EVENT_TYPE, MAX_PAYLOAD, group, rowids
+from gateway.uplink.batches import BATCH_TYPE, EVENT_TYPE, group, rowids
 
 NOW = 1_790_000_000.0
 
@@ -57,7 +57,7 @@ def test_what_waited_over_five_seconds_is_historical_and_stored_bytes_stay() -> 
     assert late == json.loads(row(2).payload)
 
 
-def test_a_full_batch_is_close_to_the_limit() -> None:
+def test_a_full_batch_is_close_to_the_100_kb_of_the_contract() -> None:
     publications = group([row(number, size=1000) for number in range(500)], "live")
     # Up to one event, and the marks that none of these needed, are left free.
-    assert all(MAX_PAYLOAD - 3000 < len(one.payload(NOW)) <= MAX_PAYLOAD for one in publications[:-1])
+    assert all(97_000 < len(one.payload(NOW)) <= 100_000 for one in publications[:-1])

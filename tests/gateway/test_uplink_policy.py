@@ -18,6 +18,12 @@ def test_a_refusal_is_repeated_ever_more_rarely() -> None:
     assert [reconnecting.failed("refused") for _ in range(8)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
 
 
+def test_no_pause_is_longer_than_configured() -> None:
+    impatient = Reconnecting(Uplink("broker", 8883, backoff_max=0.7), lambda: 1.0)
+    assert [impatient.failed("refused"), impatient.failed("unreachable")] == [0.5, 0.7]
+    assert impatient.ended(60.0, by_peer=True) == 0.7
+
+
 def test_delays_are_spread_over_half_their_length() -> None:
     assert Reconnecting(SETTINGS, lambda: 0.0).failed("refused") == SETTINGS.backoff_min / 2
 
