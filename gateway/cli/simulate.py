@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,12 +82,10 @@ def llrp(
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(options, floor))
     if truth is not None:
-        truth.write_text("".join(change.line() + "\n" for change in floor.truth()))
+        truth.write_text("".join(change.line() + "\n" for change in floor.tell(time.time())))
 
 
 def _floor(antennas: int, tags: int, stay: float, seed: int) -> Warehouse:
-    import time  # noqa: PLC0415 - the one clock of this command
-
     from simulators.warehouse import Warehouse, aisles  # noqa: PLC0415 - help needs no floor
 
     zones = [f"aisle-{number}" for number in range(1, antennas + 1)]

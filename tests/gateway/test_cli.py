@@ -193,6 +193,19 @@ def test_an_interrupt_ends_it_quietly(site: Path, number: signal.Signals) -> Non
     assert rest.endswith(b"\n"), "what was said was said whole"
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_simulated_reader_runs_until_it_is_ended(tmp_path: Path, number: signal.Signals) -> None:
+    truth = tmp_path / "truth.jsonl"
+    command = [*READPOINT, "simulate", "llrp", "--port", "0", "--tags", "3", "--truth", str(truth)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=ROOT, bufsize=0) as process:
+        assert process.stderr is not None
+        assert b"reader listens on 127.0.0.1:" in process.stderr.readline()
+        process.send_signal(number)
+        assert process.wait(timeout=30) == 0
+        assert process.stderr.read() == b""
+    assert len({json.loads(line)["epc"] for line in truth.read_text().splitlines()}) == 3
+
+
 def test_the_list_of_commands_says_what_they_say() -> None:
     """The summaries stand in a table, so that the list imports nothing: they must be the commands' own first words."""
     assert isinstance(cli, LazyGroup)
