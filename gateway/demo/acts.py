@@ -29,7 +29,7 @@ RESTARTED = Act(
 )
 COUNT = Act(
     "the count",
-    "Each id in the outbox file is looked for at the central service. What comes twice has the same id, and is skipped.",
+    "Each id in the outbox file is looked for at the centre. What came twice has one id: a consumer skips it.",
 )
 PROGRAMME = (WELL, CUT, PLUGGED, KILLED, RESTARTED, COUNT)
 

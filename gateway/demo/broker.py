@@ -65,7 +65,7 @@ async def broker(folder: Path, choice: Choice = "auto", port: int = 0) -> AsyncI
             yield Broker(port, "mosquitto", "5", "mutual TLS")
     else:
         async with _amqtt(folder, port):
-            yield Broker(port, "amqtt in this process", "3.1.1", "TLS")  # it asks no certificate of its clients
+            yield Broker(port, "amqtt in-process", "3.1.1", "TLS")  # it asks no certificate of its clients
 
 
 @asynccontextmanager

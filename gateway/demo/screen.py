@@ -101,7 +101,7 @@ class Screen:
         events = Text("\n", no_wrap=True, overflow="ellipsis").join(
             Text(str(event), style=_COLOURS.get(event.kind, "dim")) for event in list(self._events)[-room:]
         )
-        title = Text.assemble((" readpoint demo:", "bold"), f" {self._stage}", no_wrap=True, overflow="ellipsis")
+        title = Text.assemble((" readpoint:", "bold"), f" {self._stage}", no_wrap=True, overflow="ellipsis")
         return Group(
             title,
             self._flow(),

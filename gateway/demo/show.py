@@ -17,7 +17,7 @@ from gateway.demo.broker import Broker, Choice, broker
 from gateway.demo.cable import Cable
 from gateway.demo.caption import caption
 from gateway.demo.central import Central, event_id, subscribed
-from gateway.demo.floor import CASES, readers
+from gateway.demo.floor import readers
 from gateway.demo.process import SEGMENT, GatewayProcess
 from gateway.demo.screen import Screen
 from gateway.demo.tally import Tally
@@ -101,8 +101,8 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 
 def _stage(where: Broker, plan: Plan) -> str:
-    source = f"the reader at {plan.host}" if plan.host else f"2 simulated readers, {CASES} cases"
-    return f"{source} → {where.name}, MQTT {where.protocol}, {where.security}, port {where.port}"
+    source = f"the reader at {plan.host}" if plan.host else "2 simulated readers"
+    return f"{source} → {where.name}, MQTT {where.protocol}, {where.security} on {where.port}"
 
 
 @asynccontextmanager
