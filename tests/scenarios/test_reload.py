@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -113,3 +115,55 @@ async def test_a_wrong_file_changes_nothing(gateway: Start, broker: Mosquitto) -
         assert (after.configuration, after.pid, after.outbox.epoch) == (before.configuration, before.pid, 1)
         # Mended, it is taken.
         await reloaded(box, good.partition("read_points:")[1] + good.partition("read_points:")[2] + "\n")
+
+
+SEGMENTS = """\
+version: 1
+gateway: {{id: gw-07, site: dc1, state_dir: state, run_dir: run}}
+segments: {{{}}}
+read_points: {{}}
+devices: {{}}
+"""
+
+
+def segments(*names: str, port: int) -> str:
+    each = f'{{uplink: {{url: "mqtt://127.0.0.1:{port}", grace: 100ms}}}}'
+    return SEGMENTS.format(", ".join(f"{name}: {each}" for name in names))
+
+
+async def test_segments_come_and_go(tmp_path: Path, free_port: int) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(segments("rfid", port=free_port))
+    rfid, yard = GatewayProcess(tmp_path, site), GatewayProcess(tmp_path, site)
+    yard.socket = tmp_path / "run" / "yard.sock"
+    await rfid.start()
+    try:
+        site.write_text(segments("rfid", "yard", port=free_port))
+        rfid.send(signal.SIGHUP)
+        first = await yard.until(lambda now: now.segment == "yard")
+        second = await rfid.until(lambda now: now.configuration == first.configuration)
+        assert (second.outbox.epoch, second.pid) == (1, first.pid)
+        site.write_text(segments("yard", port=free_port))
+        rfid.send(signal.SIGHUP)
+        async with asyncio.timeout(BOUND):
+            while rfid.socket.exists():  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.02)
+        assert (await yard.until(lambda now: now.configuration != first.configuration)).outbox.epoch == 1
+        assert await rfid.end() == 0
+    finally:
+        await rfid.end(signal.SIGKILL)
+
+
+async def test_the_one_segment_of_a_process_stays(tmp_path: Path, free_port: int) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(segments("rfid", port=free_port))
+    box = GatewayProcess(tmp_path, site)
+    await box.start("--segment", "rfid")
+    try:
+        site.write_text(segments("yard", port=free_port))
+        box.send(signal.SIGHUP)
+        await box.logs("not reloaded: segment rfid is not in")
+        assert await box.status() is not None
+        assert await box.end() == 0
+    finally:
+        await box.end(signal.SIGKILL)
