@@ -12,7 +12,7 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 
 seen = set()  # ids; a service keeps them in its database, with what it made of the event
-places = {}  # object: (eventTime, epoch, sequence, read point), the newest placement
+places = {}  # object: (eventTime, epoch, sequence, stream, read point), the newest placement
 
 
 def take(event):
@@ -31,12 +31,12 @@ def take(event):
 
 def place(thing, transition, data, event):
     """The placement with the greatest (eventTime, epoch, sequence) counts; an older event is history."""
-    point = data["readPoint"]["id"]
-    new = (data["eventTime"], event["epoch"], int(event["sequence"]), point)
+    source = (event["stream"], data["readPoint"]["id"])
+    new = (data["eventTime"], event["epoch"], int(event["sequence"]), *source)
     known = places.get(thing)
     if transition in ("arrived", "moved") and (known is None or new > known):
         places[thing] = new
-    if transition == "departed" and known is not None and known[3] == point and new > known:
+    if transition == "departed" and known is not None and known[3:] == source and new > known:
         del places[thing]
 
 

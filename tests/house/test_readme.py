@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shlex
 import tomllib
 from collections.abc import Iterator
@@ -149,6 +150,33 @@ def test_the_example_for_consumers_is_what_the_code_says(tmp_path: Path) -> None
 def without_ids(event: dict[str, object]) -> object:
     text = json.dumps(event)
     return json.loads(re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", "ID", text))
+
+
+def test_the_consumer_takes_each_event_once_and_keeps_the_newest_placement() -> None:
+    consumer = runpy.run_path(str(ROOT / "docs" / "consumer.py"))
+    take, places = consumer["take"], consumer["places"]
+
+    def said(sequence: int, transition: str, point: str, second: int, stream: str = "rfid-1") -> None:
+        data = {
+            "eventTime": f"2026-11-21T17:42:{second:02}.000Z",
+            "readPoint": {"id": point},
+            "readpoint:observation": {"transition": transition},
+        }
+        event = {"id": f"{stream} {sequence}", "type": "readpoint.epcis.v1", "subject": "tag", "data": data}
+        take({**event, "stream": stream, "epoch": 1, "sequence": str(sequence)})
+
+    said(1, "arrived", "a", 10)
+    said(9, "moved", "b", 20)
+    said(10, "moved", "a", 21)
+    said(9, "moved", "b", 20)  # again
+    said(3, "moved", "b", 15)  # late
+    assert places["tag"][-1] == "a"
+    said(11, "departed", "b", 30)  # not where it is
+    said(2, "departed", "a", 31, stream="yard-1")  # not who placed it
+    assert places["tag"][-1] == "a"
+    said(12, "departed", "a", 32)
+    assert places == {}
+    take({"id": "health", "type": "readpoint.health.v1", "data": {"state": "online"}})  # not numbered: a repetition
 
 
 def test_the_picture_is_one_of_the_demo() -> None:
