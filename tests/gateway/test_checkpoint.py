@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from drivers.contract import Read
 from gateway.model import Identity, Port, Present, ReadPoint
 
 
@@ -87,6 +88,25 @@ def test_too_few_reads_are_nothing(belt):
     w.read(110.0, tag="b")
     w.reach(200.0)
     assert len(w.events) == 1
+
+
+def late(w, *times):
+    """Reads that arrive together, long after they were made."""
+    w.take([Read("epc", b"a", time, None, -50.0) for time in times], 200.0)
+
+
+def test_reads_that_come_late_are_as_far_apart_as_they_were(belt):
+    w = belt()
+    late(w, 100.0, 104.0, 109.5, 112.0)
+    assert times(w) == [100.0, 109.5]
+
+
+def test_who_comes_again_for_too_few_reads_does_not_stay_stored(belt):
+    w = belt(min_reads=2)
+    late(w, 100.0, 100.5, 110.0)
+    assert times(w) == [100.0]
+    w.reach(300.0)
+    assert w.stored == {}
 
 
 def test_a_restart_repeats_nothing_that_is_still_there(belt):
