@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+from gateway.config.files import open_file
+
 _REFERENCE = re.compile(r"\$\{(file|env|credential):([^}]+)\}")
 _LONGEST = 64 * 1024
 
@@ -42,7 +44,7 @@ def resolve(ref: str, base: Path = Path()) -> str:
 
 def _content(path: Path, ref: str) -> str:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             data = file.read(_LONGEST + 1)
         if len(data) > _LONGEST:
             raise SecretError(f"{ref}: {path} has more than 64 KiB: this is no secret")

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic_core import PydanticCustomError
 
 from gateway.config.document import Key, Node
+from gateway.config.files import open_file
 from gateway.config.findings import Findings
 from gateway.config.values import Url, is_loopback, parse_url
 from gateway.config.variants import known
@@ -100,7 +101,7 @@ def _tls(loc: Loc, node: Node | None, base: Path, findings: Findings) -> None:
 
 def _file(loc: Loc, path: Path, findings: Findings) -> None:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             mode = os.fstat(file.fileno()).st_mode
     except FileNotFoundError:
         findings.error("file-missing", loc, f"there is no file {path}: paths are relative to this file's folder")

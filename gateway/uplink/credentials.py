@@ -52,6 +52,7 @@ def _version(path: Path) -> tuple[int, int]:
         found = path.stat()
     except OSError as error:
         raise ConnectError("refused", f"uplink.tls.ca: {path} cannot be read: {error.strerror}") from error
+    _no_pipe(path)
     return found.st_mtime_ns, found.st_ino
 
 
@@ -71,7 +72,16 @@ def _trusting(ca: Path | None) -> ssl.SSLContext:
     return context
 
 
+def _no_pipe(path: Path) -> None:
+    """Opening a pipe waits for whoever writes into it: a thread for ever, at every attempt."""
+    if path.exists() and not path.is_file():
+        raise ConnectError("refused", f"uplink.tls: {path} is no file")
+
+
 def _load(context: ssl.SSLContext, cert: Path, key: Path | None) -> None:
+    _no_pipe(cert)
+    if key is not None:
+        _no_pipe(key)
     try:
         # Without a password function OpenSSL would ask for one on the terminal.
         context.load_cert_chain(cert, key, password=lambda: b"")

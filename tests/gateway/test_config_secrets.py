@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,7 @@ def test_environment_and_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("${file:absent}", "No such file"),
         ("${file:.}", "directory"),
         ("${file:binary}", "not UTF-8"),
+        ("${file:pipe}", "no file"),
         ("${file:huge}", "64 KiB"),
         ("${file:a\0b}", "null"),
         ("${env:READPOINT_ABSENT}", "the environment has no READPOINT_ABSENT"),
@@ -52,6 +54,7 @@ def test_environment_and_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_what_is_not_there_says_so(reference: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "huge").write_bytes(b"x" * 70_000)
     with pytest.raises(SecretError, match=hint) as error:
         resolve(reference, tmp_path)
