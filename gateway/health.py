@@ -9,6 +9,15 @@ import msgspec
 
 from drivers.contract import Antenna, Status
 
+NEWS = 30
+"""Changes told at once: each is a stored event, and a device out of its mind must not fill the disk with them."""
+
+NEWS_EVERY = 2.0
+"""Seconds after which one more may be told. What was not told is in the repeat of every minute."""
+
+LONGEST = 500
+"""Characters of a cause."""
+
 DeviceState = Literal["connecting", "online", "degraded", "offline", "stopped"]
 
 
@@ -40,6 +49,7 @@ class DeviceBoard:
         self._clock = clock
         self._changed = changed
         self._now = DeviceHealth(device, since=clock())
+        self._credit, self._credited = float(NEWS), clock()
         self._last_read: float | None = None
         self._reads = 0
 
@@ -55,6 +65,7 @@ class DeviceBoard:
 
     def say(self, state: DeviceState, cause: str, *, failed: bool = False) -> None:
         """The device as a whole is now so; an unchanged state and cause are not news."""
+        cause = one_line(cause)
         failures = self._now.failures + failed
         if (state, cause) == (self._now.state, self._now.cause):
             self._now = msgspec.structs.replace(self._now, failures=failures)
@@ -64,7 +75,7 @@ class DeviceBoard:
         self._now = msgspec.structs.replace(
             self._now, state=state, cause=cause, since=since, failures=failures, antennas=antennas
         )
-        self._changed(self.now)
+        self._tell()
 
     def observe(self, status: Status) -> None:
         """Take in what the driver says of the device or of one antenna."""
@@ -72,10 +83,26 @@ class DeviceBoard:
             self.say(status.state, status.cause)
             return
         known = {one.antenna: one for one in self._now.antennas}
-        new = AntennaHealth(status.antenna, status.state, status.cause)
+        new = AntennaHealth(status.antenna, status.state, one_line(status.cause))
         if known.get(status.antenna) == new:
             return
         known[status.antenna] = new
         ordered = tuple(known[antenna] for antenna in sorted(known, key=str))
         self._now = msgspec.structs.replace(self._now, antennas=ordered)
-        self._changed(self.now)
+        self._tell()
+
+    def _tell(self) -> None:
+        time = self._clock()
+        earned = max(0.0, time - self._credited) / NEWS_EVERY
+        self._credit, self._credited = min(NEWS, self._credit + earned), time
+        if self._credit >= 1.0:
+            self._credit -= 1.0
+            self._changed(self.now)
+
+
+def one_line(text: str) -> str:
+    """What a driver says, fit for a log line and a terminal: no control characters, not without end."""
+    if text.isprintable() and len(text) <= LONGEST:
+        return text
+    shown = "".join(sign if sign.isprintable() else " " for sign in text[:LONGEST])
+    return shown if len(text) <= LONGEST else f"{shown}\u2026"
