@@ -30,6 +30,8 @@ from gateway.uplink.credentials import Credentials
 from gateway.uplink.reasons import FAILURE, SESSION_TAKEN_OVER, sentence
 
 _MAX_INCOMING = 65_536
+_MAX_UNSENT = 65_536
+"""Packets: more than any window."""
 _CLOSING = 1.0
 """Seconds that a DISCONNECT may take to leave."""
 
@@ -63,6 +65,24 @@ class Listener(msgspec.Struct, frozen=True):
 
     acked: Callable[[list[tuple[int, int]]], None]
     received: Callable[[str, bytes, bool], None]
+
+
+class _Bounded(Client):
+    """paho keeps up to 256 MiB of one packet, 65,535 messages of QoS 2 that are never released, and without end what a
+    broker that does not read is to be answered."""
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if bufsize > _MAX_INCOMING:
+            raise MQTTException("a packet of %d bytes; %d at most were agreed on", bufsize, _MAX_INCOMING)
+        return super()._sock_recv(bufsize)
+
+    def _send_puback(self, mid: int) -> MQTTErrorCode:
+        if len(self._out_packet) > _MAX_UNSENT:
+            raise MQTTException("the broker sends and does not read")
+        return super()._send_puback(mid)
+
+    def _send_pubrec(self, mid: int) -> MQTTErrorCode:
+        raise MQTTException("message %d with QoS 2; QoS 1 at most was subscribed to", mid)
 
 
 class Connection:
@@ -151,7 +171,7 @@ class Connection:
     def _make_client(self) -> Client:
         version = MQTTProtocolVersion(MQTTv5 if self._v5 else MQTTv311)
         # With reconnect_on_failure paho would fall back to MQTT 3.1 on its own.
-        client = Client(
+        client = _Bounded(
             CallbackAPIVersion.VERSION2,
             self._offer.identity,
             clean_session=None if self._v5 else True,

@@ -250,6 +250,34 @@ async def test_random_bytes_from_the_broker_never_stop_the_uplink(
         assert await pending(link, outbox) == 0
 
 
+def topic_of(broker: ScriptedBroker, channel: str) -> bytes:
+    name = next(topic for topic in broker.subscribed if topic.endswith(channel)).encode()
+    return len(name).to_bytes(2) + name
+
+
+@pytest.mark.parametrize("what", ["huge packet", "qos 2", "never reads"])
+async def test_what_a_broker_must_not_send_ends_the_connection_and_is_not_kept(
+    scripted_broker: ScriptedBroker, outbox: Outbox, what: str
+) -> None:
+    outbox.put(work(5))
+    async with connected(scripted_broker, outbox, backoff_min=0.02) as link:
+        await scripted_broker.until(lambda: len(scripted_broker.subscribed) == 2)
+        topic, accepted = topic_of(scripted_broker, "request"), len(scripted_broker.connects)
+        if what == "huge packet":  # 10 MB of a message, of which all but the end comes
+            scripted_broker.garble(b"\x30\x80\x80\x80\x05" + topic + bytes(1_000_000))
+        elif what == "qos 2":
+            scripted_broker.garble(b"\x34" + bytes([len(topic) + 5]) + topic + b"\x00\x01\x00{}")
+        else:
+            scripted_broker.hearing.clear()
+            for _ in range(150):
+                scripted_broker.garble((b"\x32" + bytes([len(topic) + 5]) + topic + b"\x00\x01\x00{}") * 10_000)
+        await link.until(lambda status: status.state != "online")
+        scripted_broker.hearing.set()
+        await scripted_broker.until(lambda: len(scripted_broker.connects) > accepted)
+        await link.until(lambda status: status.state == "online")
+        assert await pending(link, outbox) == 0
+
+
 async def test_new_events_travel_beside_the_backlog(scripted_broker: ScriptedBroker, outbox: Outbox) -> None:
     backlog = 3000
 
