@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drivers.contract import Read
+from gateway.location import memory
 from gateway.model import Absent, Identity, Port, Present, ReadPoint
 
 A = "urn:test:a"
@@ -468,3 +469,14 @@ def test_a_move_replaces_the_presence_it_ends(walk, zones):
     left, came = moved.presence
     assert left == Absent(A, "z1")
     assert (came.read_point, came.since, came.last_seen) == ("z2", moved.transition.time, moved.transition.last_seen)
+
+
+def test_even_who_is_forgotten_never_arrives_before_it_departed(walk, zones, monkeypatch):
+    monkeypatch.setattr(memory, "_REMEMBERED", 1)
+    w = walk(zones(1))
+    w.stay(100, 110, 1, tag="a")
+    w.stay(110, 112, 1, tag="b")
+    w.reach(200.0)
+    w.take([Read("epc", b"a", 104.0, 1, -50.0)], 201.0)
+    times = [one.time for one in w.events if one.object.uri == "urn:test:a"]
+    assert times == [100.0, 109.5, 109.5]
