@@ -13,6 +13,7 @@ import msgspec
 from gateway.answers import Answers, Parts, of_segment
 from gateway.config.site import Site
 from gateway.control.server import ControlServer
+from gateway.describe import printable
 from gateway.devices import Surroundings, devices
 from gateway.health import DeviceHealth
 from gateway.identity.resolve import Resolver
@@ -30,6 +31,10 @@ log = logging.getLogger(__name__)
 
 IDENTITIES = 16_384
 """Decoded identifiers kept: those that come again soon. What is present keeps its own."""
+
+
+GRACE = 5.0
+"""Seconds at the end for which what was read waits for room in a full outbox."""
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -62,7 +67,7 @@ async def running(
         inbox = Inbox(clock)
         engine = Engine(segment.rules, Resolver(IDENTITIES).resolve, outbox.presence())
         pipeline = Pipeline(inbox, engine, composer, outbox, clock)
-        await nest.enter_async_context(_deciding(pipeline, inbox, pace))
+        await nest.enter_async_context(_deciding(pipeline, inbox, outbox, pace))
         around = Surroundings(
             put=inbox.put,
             changed=lambda health: _tell(health, composer, outbox, clock()),
@@ -79,13 +84,17 @@ async def running(
 
 
 @asynccontextmanager
-async def _deciding(pipeline: Pipeline, inbox: Inbox, pace: Pace) -> AsyncIterator[None]:
+async def _deciding(pipeline: Pipeline, inbox: Inbox, outbox: Outbox, pace: Pace) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as group:
-        group.create_task(pipeline.run(), name="pipeline")
+        deciding = group.create_task(pipeline.run(), name="pipeline")
         writing_back = group.create_task(pipeline.write_back(pace.write_back), name="write back")
         yield
         inbox.close()
         writing_back.cancel()
+        while not (await asyncio.wait({deciding}, timeout=GRACE))[0]:
+            if outbox.stats.full:
+                log.error("%d reads are given up undecided at the end: %s", inbox.waiting, outbox.stats.cause)
+                deciding.cancel()
 
 
 @asynccontextmanager
@@ -114,7 +123,9 @@ async def _answering(parts: Parts, name: str) -> AsyncIterator[None]:
 
 def _tell(health: DeviceHealth, composer: Composer, outbox: Outbox, now: float) -> None:
     quiet = health.state in ("online", "connecting")
-    log.log(logging.INFO if quiet else logging.WARNING, "%s: %s: %s", health.device, health.state, health.cause)
+    log.log(
+        logging.INFO if quiet else logging.WARNING, "%s: %s: %s", health.device, health.state, printable(health.cause)
+    )
     outbox.put(Work((_draft(health, composer, now),)))
 
 

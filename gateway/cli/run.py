@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -26,6 +27,8 @@ def run(file: Path, segments: tuple[str, ...], *, verbose: bool) -> int:
 
     from gateway.config.load import load  # noqa: PLC0415 - same
 
+    # Before it runs there is nothing to bring to an end, and systemd takes a death by SIGTERM for a clean one.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.INFO if verbose else logging.WARNING,

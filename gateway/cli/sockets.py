@@ -98,12 +98,14 @@ _OPTIONS = (
         "--run-dir",
         type=click.Path(path_type=Path),
         envvar="READPOINT_RUN_DIR",
+        show_envvar=True,
         help="Folder of the control sockets (default: the configuration's, else /run/readpoint).",
     ),
     click.option(
         "--config",
         type=click.Path(path_type=Path, exists=True, dir_okay=False),
         envvar="READPOINT_CONFIG",
+        show_envvar=True,
         help="Take the folders from this site file.",
     ),
 )
