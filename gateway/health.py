@@ -87,7 +87,7 @@ class DeviceBoard:
         if known.get(status.antenna) == new:
             return
         known[status.antenna] = new
-        ordered = tuple(known[antenna] for antenna in sorted(known, key=str))
+        ordered = tuple(known[antenna] for antenna in sorted(known, key="{:>24}".format))
         self._now = msgspec.structs.replace(self._now, antennas=ordered)
         self._tell()
 

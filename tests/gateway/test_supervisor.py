@@ -54,12 +54,12 @@ async def healthy() -> AsyncIterator[Batch]:
 class Watched:
     """A supervised driver, what it handed over, and what was said of it."""
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: Driver, backoff: Backoff = FAST) -> None:
         self.said: list[DeviceHealth] = []
         self.batches: list[tuple[str, Batch]] = []
         self._news = asyncio.Event()
         board = DeviceBoard("reader", lambda: 5.0, self._say)
-        self.supervisor = Supervisor("reader", driver, self._put, board, lambda: 5.0, FAST)
+        self.supervisor = Supervisor("reader", driver, self._put, board, lambda: 5.0, backoff)
         self.board = board
 
     def _say(self, health: DeviceHealth) -> None:
@@ -126,6 +126,21 @@ async def test_cancellation_releases_the_device() -> None:
     watched = Watched(driver)
     await watched.until(lambda: watched.board.now.state == "online")
     assert driver.opened == driver.released == 1
+
+
+@pytest.mark.parametrize(("healthy", "asked"), [(10.0, [1, 2, 3, 4]), (0.0, [1, 1, 1, 1])])
+async def test_the_pauses_grow_until_an_attempt_lasted(healthy: float, asked: list[int]) -> None:
+    """`healthy` 0: every attempt lasts long enough."""
+    pauses: list[int] = []
+
+    class Noted(Backoff):
+        def delay(self, failures: int, draw: Callable[[], float] = lambda: 0.5) -> float:
+            pauses.append(failures)
+            return 0.0
+
+    watched = Watched(Scripted(unreachable), Noted(healthy=healthy))
+    await watched.until(lambda: len(pauses) >= 4)
+    assert pauses[:4] == asked
 
 
 @given(failures=st.integers(0, 10_000), draw=st.floats(0, 1))

@@ -119,6 +119,7 @@ async def test_requests_are_passed_on_and_nonsense_is_counted(mosquitto: Brokers
     asked: asyncio.Queue[Request] = asyncio.Queue()
     with subscriber(broker) as centre:
         centre.publish(f"{BASE}/request", b'{"snapshot": "retained"}', retain=True)
+        centre.publish(f"{BASE}/ack", b'{"stream": "x", "epoch": 1, "upto": 9}', retain=True)
         site, segment = site_for(broker.port)
         async with uplink(site, segment, outbox, on_request=asked.put_nowait, version="1") as link:
             await centre.until(lambda: len(centre.states) == 1)
@@ -130,7 +131,19 @@ async def test_requests_are_passed_on_and_nonsense_is_counted(mosquitto: Brokers
                 assert await asked.get() == Request(snapshot="aisle-a")
             centre.publish(f"{BASE}/request", b'{"state": true}')
             await centre.until(lambda: len(centre.states) == 2)
-            assert (link.status.requests, link.status.acks, link.status.ignored) == (2, 1, 4)
+            assert (link.status.requests, link.status.acks, link.status.ignored) == (2, 1, 5)
+
+
+async def test_a_centre_gone_wrong_is_heard_a_few_times_a_second(mosquitto: Brokers, outbox: Outbox) -> None:
+    broker = mosquitto()
+    broker.start()
+    with subscriber(broker) as centre:
+        async with uplink(*site_for(broker.port), outbox, version="1") as link:
+            await centre.until(lambda: len(centre.states) == 1)
+            for _ in range(200):
+                centre.publish(f"{BASE}/request", b'{"state": true}')
+            await centre.until(lambda: link.status.requests + link.status.ignored == 200)
+            assert 16 <= link.status.requests <= 100
 
 
 async def test_unstored_messages_go_out_once_and_only_while_connected(mosquitto: Brokers, outbox: Outbox) -> None:
