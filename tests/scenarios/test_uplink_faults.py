@@ -271,10 +271,11 @@ async def test_what_a_broker_must_not_send_ends_the_connection_and_is_not_kept(
             scripted_broker.hearing.clear()
             for _ in range(150):
                 scripted_broker.garble((b"\x32" + bytes([len(topic) + 5]) + topic + b"\x00\x01\x00{}") * 10_000)
-        await link.until(lambda status: status.state != "online")
-        scripted_broker.hearing.set()
-        await scripted_broker.until(lambda: len(scripted_broker.connects) > accepted)
-        await link.until(lambda status: status.state == "online")
+        async with asyncio.timeout(20.0):
+            await link.until(lambda status: status.state != "online")
+            scripted_broker.hearing.set()
+            await scripted_broker.until(lambda: len(scripted_broker.connects) > accepted)
+            await link.until(lambda status: status.state == "online")
         assert await pending(link, outbox) == 0
 
 
