@@ -6,11 +6,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import groupby
 
 from gateway.inbox import Inbox, Received
 from gateway.location.engine import Engine, Outcome
 from gateway.messages import Composer
-from gateway.model import Rules, Work
+from gateway.model import PresenceChange, Rules, Work
 from gateway.outbox.store import Outbox
 
 log = logging.getLogger(__name__)
@@ -115,15 +116,19 @@ class Pipeline:
             self._store(outcomes, (batch.stored,) if batch.stored and start + SLICE >= size else ())
 
     def _store(self, outcomes: list[Outcome], stored: Iterable[Callable[[], None]] = ()) -> None:
-        if not outcomes and not stored:
-            return
+        # In works of their own, what has no event may wait for company in the outbox.
+        for silent, some in groupby(outcomes, _silent):
+            run = list(some)
+            presence = tuple(change for one in run for change in one.presence)
+            self._outbox.put(Work((), presence) if silent else self._events(run, presence))
+        if stored:
+            self._outbox.put(Work(stored=tuple(stored)))
+
+    def _events(self, outcomes: list[Outcome], presence: tuple[PresenceChange, ...]) -> Work:
         drafts = tuple(self._composer.epcis(one.transition) for one in outcomes if one.transition)
-        presence = tuple(change for one in outcomes for change in one.presence)
-        if drafts:
-            self.decided += len(drafts)
-            self._waiting += len(drafts)
-            stored = (*stored, partial(self._is_stored, len(drafts)))
-        self._outbox.put(Work(drafts, presence, tuple(stored)))
+        self.decided += len(drafts)
+        self._waiting += len(drafts)
+        return Work(drafts, presence, (partial(self._is_stored, len(drafts)),))
 
     async def write_back(self, interval: float) -> None:
         """Now and then, `last seen` of what is present goes into the next commits; until cancelled."""
@@ -132,3 +137,7 @@ class Pipeline:
             touched = self._engine.touched(WRITE_BACK)
             if touched:
                 self._outbox.touch(touched)
+
+
+def _silent(outcome: Outcome) -> bool:
+    return outcome.transition is None

@@ -34,7 +34,7 @@ class Wal:
     def note(self, rows: Sequence[Row], settled: int) -> None:
         """A commit of these new rows and so many settled ones."""
         page = self._page
-        pages = 3 + settled // 4
+        pages = 4 + settled // 3
         pages += len(rows) if len(rows) <= SMALL else sum(2 + len(row.payload) // page for row in rows)
         self._used += pages * page
 
@@ -49,7 +49,7 @@ class Wal:
             return
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
         try:
-            for at in range(os.fstat(descriptor).st_size, self.size // 2, len(_BLOCK)):
+            for at in range(os.fstat(descriptor).st_size, self.size * 5 // 8, len(_BLOCK)):
                 os.pwrite(descriptor, _BLOCK, at)
             os.fsync(descriptor)
         finally:
