@@ -1,4 +1,4 @@
-"""What a reader does wrong without being lost: counted, kept, told once, forgotten after a quiet minute."""
+"""What a reader does wrong without being lost: counted, told once, forgotten after a quiet minute."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ from drivers.llrp.refusal import refusal
 _QUIET = 60.0
 _MOST = 5
 """Faults told in a second: a reader that complains without end must not fill the outbox."""
-_KEPT = 64 * 2**10
-"""Bytes of the last bad frame that are kept."""
 
 
 class Faults:
-    """Tag entries and frames that could not be read; `last_bad` is the last frame with one."""
+    """Tag entries and frames that could not be read, and what else went wrong lately."""
 
     def __init__(self) -> None:
         self.bad_entries = 0
         self.bad_frames = 0
-        self.last_bad = b""
         self._since: float | None = None
         self._last = ("", float("-inf"))
         self._told_in = (0, 0)
@@ -39,15 +36,15 @@ class Faults:
         self._since = status.time
         return status
 
-    def entries(self, count: int, frame: bytes, received: float) -> list[Status]:
+    def entries(self, count: int, received: float) -> list[Status]:
         """Tag entries of a report that could not be read."""
         self.bad_entries += count
-        return self._told(frame, f"{self.bad_entries} tag entries of its reports could not be read", received)
+        return self._told(f"{self.bad_entries} tag entries of its reports could not be read", received)
 
-    def frame(self, frame: bytes, error: ProtocolViolation, received: float) -> list[Status]:
+    def frame(self, error: ProtocolViolation, received: float) -> list[Status]:
         """A whole frame that could not be read."""
         self.bad_frames += 1
-        return self._told(frame, f"{self.bad_frames} of its frames could not be read; the last: {error}", received)
+        return self._told(f"{self.bad_frames} of its frames could not be read; the last: {error}", received)
 
     def refused(self, message: Message, received: float) -> Status:
         """An ERROR_MESSAGE nobody waits for."""
@@ -60,8 +57,7 @@ class Faults:
         self._since = None
         return True
 
-    def _told(self, frame: bytes, cause: str, received: float) -> list[Status]:
-        self.last_bad = frame[:_KEPT]
+    def _told(self, cause: str, received: float) -> list[Status]:
         first = self._since is None
         status = self.noted(Status(None, "degraded", cause, received))
         return [status] if first else []

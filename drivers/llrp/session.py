@@ -170,7 +170,7 @@ class Session:
     def _unreadable(self, frame: bytes, error: ProtocolViolation, received: float) -> None:
         if self._pending is not None and frame[6:10] == self._pending.id.to_bytes(4, "big"):
             raise ProtocolViolation(f"the answer to {self._pending.name} cannot be read: {error}") from error
-        self._degrade(self.faults.frame(frame, error, received))
+        self._degrade(self.faults.frame(error, received))
 
     def _send(self, message: Message) -> Message:
         self._number += 1
@@ -231,7 +231,7 @@ class Session:
         if report.newest is not None and report.newest < self._greeting and self._pending is not None:
             self._answer_by = now + self._settings.response_timeout  # the answer waits behind what was held
         if report.bad:
-            self._degrade(self.faults.entries(report.bad, frame, received))
+            self._degrade(self.faults.entries(report.bad, received))
         if self._dark:
             self._lighten(report.reads)
         if self._first_held is None and report.reads:

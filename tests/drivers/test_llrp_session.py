@@ -363,6 +363,18 @@ def test_garbage_is_no_sign_of_life() -> None:
     assert script.statuses()[-1] == (None, "degraded")
 
 
+def test_a_bad_tag_entry_costs_itself_and_is_told() -> None:
+    script = Script()
+    script.greet()
+    frame = bytearray(encode(report(HOST, HOST + 1, HOST + 2)))
+    size = (len(frame) - 10) // 3
+    frame[10 + size + 4] = 0xFF  # no parameter begins with this: the second entry cannot be read
+    script.session.receive([bytes(frame)], HOST + 3, 1.0)
+    assert [read.time for read in script.reads()] == [HOST, HOST + 2]
+    assert script.session.faults.bad_entries == 1
+    assert script.statuses()[-1] == (None, "degraded")
+
+
 def test_an_unreadable_answer_ends_it() -> None:
     script = Script()
     script.overrides["GET_SUPPORTED_VERSION"] = lambda _: []
