@@ -14,7 +14,8 @@ from typing import NamedTuple, Self
 
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, PINGRESP, DISCONNECT = 1, 2, 3, 4, 8, 9, 12, 13, 14
 _RECEIVE_MAXIMUM, _MAXIMUM_QOS, _RETAIN_AVAILABLE, _MAXIMUM_PACKET = 0x21, 0x24, 0x25, 0x27
-_CONTENT_TYPE, _PAYLOAD_FORMAT = 0x03, 0x01
+_CONTENT_TYPE, _PAYLOAD_FORMAT, _SESSION_EXPIRY = 0x03, 0x01, 0x11
+_FOUR_BYTES = (_SESSION_EXPIRY, _MAXIMUM_PACKET)
 
 
 class Published(NamedTuple):
@@ -73,6 +74,8 @@ class ScriptedBroker:
         self.port = 0
         self.published: list[Published] = []
         self.connects: list[str] = []
+        self.sessions: list[tuple[bool, int]] = []
+        """Of each CONNECT: Clean Start, and Session Expiry Interval in seconds."""
         self.subscribed: list[str] = []
         self.farewells = 0
         self.unanswered = 0
@@ -146,6 +149,7 @@ class ScriptedBroker:
     async def _handle(self, kind: int, flags: int, body: bytes, writer: asyncio.StreamWriter) -> None:
         if kind == CONNECT:
             self.connects.append(_client_id(body))
+            self.sessions.append(_session(body))
         elif kind == PUBLISH:
             self._publish(_published(flags, body), writer)
         if not self.silent:
@@ -227,6 +231,17 @@ def _string(body: bytes, at: int) -> tuple[str, int]:
 def _client_id(body: bytes) -> str:
     length, at = _number(body, 10)
     return _string(body, at + length)[0]
+
+
+def _session(body: bytes) -> tuple[bool, int]:
+    """Sections 3.1.2.4 and 3.1.2.11.2; no interval is 0. Of other properties only those of four bytes are skipped."""
+    length, at = _number(body, 10)
+    expiry, end = 0, at + length
+    while at < end and body[at] in _FOUR_BYTES:
+        if body[at] == _SESSION_EXPIRY:
+            (expiry,) = struct.unpack_from("!I", body, at + 1)
+        at += 5
+    return bool(body[7] & 0x02), expiry
 
 
 def _filters(body: bytes) -> list[str]:

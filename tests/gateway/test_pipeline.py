@@ -111,3 +111,13 @@ async def test_a_clock_that_is_set_makes_no_events(tmp_path: Path) -> None:
         rows = await outbox.claim("live", 100, 1_000_000)
     kinds = [json.loads(row.payload)["data"]["readpoint:observation"]["transition"] for row in rows]
     assert kinds == ["arrived"]
+
+
+async def test_at_the_end_the_file_knows_when_each_was_seen_last(tmp_path: Path) -> None:
+    clock = HostClock()
+    now = clock()
+    async with deciding(tmp_path, clock, "zone") as (_, inbox, _):
+        for ago in (2.0, 1.0):
+            inbox.put("reader", Batch([tag(1, now - ago)]))
+    async with open_outbox(tmp_path, "rfid", Outbox()) as outbox:
+        assert [(one.since, one.last_seen, one.kind) for one in outbox.presence()] == [(now - 2.0, now - 1.0, "zone")]

@@ -15,6 +15,7 @@ from gateway.model import Work
 from gateway.outbox.store import Outbox, open_outbox
 from gateway.uplink.link import uplink
 from gateway.uplink.requests import Request
+from simulators.mqtt_broker import ScriptedBroker
 from tests.brokers import IDENTITY, Mosquitto, Pki, pending, site_for, subscriber, work
 
 pytestmark = pytest.mark.broker
@@ -100,6 +101,32 @@ async def test_batches_can_be_turned_off(mosquitto: Brokers, outbox: Outbox) -> 
         async with uplink(*site_for(broker.port, batch=False), outbox, version="1"):
             await centre.wait_for(30)
     assert not [message for message in centre.messages if message.payload.startswith(b"[")]
+
+
+async def test_the_broker_keeps_no_session(scripted_broker: ScriptedBroker, outbox: Outbox) -> None:
+    async with uplink(*site_for(scripted_broker.port), outbox, version="1"):
+        await scripted_broker.until(lambda: bool(scripted_broker.subscribed))
+    assert scripted_broker.connects == [IDENTITY]
+    assert scripted_broker.sessions == [(True, 0)]
+    assert scripted_broker.subscribed == [f"{BASE}/ack", f"{BASE}/request"]
+
+
+async def test_a_file_from_another_machine_says_which_stream_it_goes_on_from(
+    mosquitto: Brokers, tmp_path: Path
+) -> None:
+    async with open_outbox(tmp_path, "rfid", OutboxSettings(), machine_id="old box") as before:
+        stream = before.stream
+    broker = mosquitto()
+    broker.start()
+    with subscriber(broker) as centre:
+        async with (
+            open_outbox(tmp_path, "rfid", OutboxSettings(), machine_id="new box") as outbox,
+            uplink(*site_for(broker.port), outbox, version="1"),
+        ):
+            await centre.until(lambda: bool(centre.states))
+        [said, *_] = [json.loads(one.payload)["data"] for one in centre.messages if one.topic == f"{BASE}/state"]
+    assert (said["stream"], said["previousStream"]) == (outbox.stream, stream)
+    assert stream != outbox.stream
 
 
 async def test_mqtt_3_1_1_works_and_says_what_it_is_worth(mosquitto: Brokers, outbox: Outbox) -> None:
