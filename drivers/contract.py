@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any, Protocol
 
 import msgspec
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from drivers.observations import (
@@ -42,6 +42,7 @@ __all__ = [
     "Duration",
     "Measurement",
     "Observation",
+    "Positive",
     "ProtocolViolation",
     "Read",
     "Rejected",
@@ -144,6 +145,16 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h|d)$", "examples": ["500ms", "5s", "10m"]}),
 ]
 """Seconds; written `500ms`, `5s`, `10m`, `72h`."""
+
+
+def _positive(value: float) -> float:
+    if value <= 0:
+        raise ValueError("must be longer than zero")
+    return value
+
+
+Positive = Annotated[Duration, AfterValidator(_positive)]
+"""A duration longer than zero."""
 
 Size = Annotated[
     int,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from drivers.contract import Duration
+from drivers.contract import Positive
 from drivers.contract import Settings as Strict
 
 PLAIN_PORT = 5084
@@ -32,14 +32,7 @@ def _hex(text: str) -> str:
     return text.lower()
 
 
-def _positive(value: float) -> float:
-    if value <= 0:
-        raise ValueError("must be longer than zero")
-    return value
-
-
 Hex = Annotated[str, AfterValidator(_hex)]
-Positive = Annotated[Duration, AfterValidator(_positive)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 

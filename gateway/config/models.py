@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from drivers.contract import Duration, Settings, Size
+from drivers.contract import Duration, Positive, Settings, Size
 from gateway.config.values import (
     Address,
     BizStep,
@@ -21,14 +21,6 @@ from gateway.config.values import (
     either_way,
 )
 
-
-def _positive(value: float) -> float:
-    if value <= 0:
-        raise ValueError("must be longer than zero")
-    return value
-
-
-Positive = Annotated[Duration, AfterValidator(_positive)]
 Patterns = Annotated[tuple[Pattern, ...], Field(strict=False)]
 Decibel = Annotated[float, Field(ge=-40, le=40)]
 Dbm = Annotated[float, Field(ge=-120, le=30)]
