@@ -75,10 +75,6 @@ class Composer:
         self._read_points.update(read_points)
         self._places.clear()
 
-    def new_id(self, time: float) -> bytes:
-        """A UUIDv7 of that time, 16 bytes, greater than all this composer made before."""
-        return self._ids.new(time)
-
     def epcis(self, transition: Transition) -> Draft:
         """A location event: EPCIS 2.0 ObjectEvent, action OBSERVE, `recordTime` = the time of decision."""
         uuid = self._ids.new(transition.decided)

@@ -32,10 +32,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     firmware: str
     antennas: int
     gpis: int
-    has_utc: bool
     holding: bool
     buffer_warning: bool
-    max_rospecs: int
     max_access_specs: int
     max_filters: int
     country: int
@@ -77,10 +75,8 @@ def parse(message: Message) -> Capabilities:
         firmware=said(str(device.get("ReaderFirmwareVersion", ""))),
         antennas=device.get("MaxNumberOfAntennaSupported", 0),
         gpis=min(_GPIS, (device.child("GPIOCapabilities") or _NONE).get("NumGPIs", 0)),
-        has_utc=bool(device.get("HasUTCClockCapability", False)),
         holding=bool(llrp.get("SupportsEventAndReportHolding", False)),
         buffer_warning=bool(llrp.get("CanReportBufferFillWarning", False)),
-        max_rospecs=llrp.get("MaxNumROSpecs", 0),
         max_access_specs=llrp.get("MaxNumAccessSpecs", 0),
         max_filters=gen2.get("MaxNumSelectFiltersPerQuery", 0),
         country=regulatory.get("CountryCode", 0),

@@ -13,26 +13,8 @@ from drivers.llrp.capabilities import IMPINJ, Capabilities, Level, parse
 from drivers.llrp.choices import choose
 from drivers.llrp.codec.wire import decode
 from drivers.llrp.settings import PortSettings, Settings
+from tests.capabilities import PLAIN
 
-PLAIN = Capabilities(
-    manufacturer=4711,
-    model=1,
-    firmware="1.0",
-    antennas=2,
-    gpis=2,
-    has_utc=True,
-    holding=False,
-    buffer_warning=False,
-    max_rospecs=1,
-    max_access_specs=0,
-    max_filters=2,
-    country=276,
-    standard=2,
-    powers=(Level(1, 10.0), Level(2, 20.0), Level(3, 29.2), Level(4, 31.5)),
-    sensitivities=(Level(1, 0.0), Level(2, 10.0)),
-    channels=(865_700, 866_300),
-    modes=(7, 9),
-)
 HOPPING = msgspec.structs.replace(PLAIN, hopping=True, hop_tables=(3, 5), channels=(), standard=1, country=840)
 OCTANE = msgspec.structs.replace(HOPPING, manufacturer=IMPINJ, modes=(0, 1000, 1002))
 
