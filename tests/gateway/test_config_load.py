@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from drivers.llrp.settings import PortSettings, Settings
 from gateway.config.load import Loaded, load
 from gateway.config.problem import CODES, ConfigError, Problem
-from gateway.model import ByDirection, Gate, Port
+from gateway.config.site import Gateway, Outbox, Segment, Uplink
+from gateway.model import ByDirection, Gate, Port, ReadPoint, Rules
 
+MINIMAL = (Path(__file__).parents[2] / "config" / "minimal.yaml").read_text()
 SITE = (Path(__file__).parents[1] / "cases" / "config" / "site.yaml").read_text()
 
 Write = Callable[[str], Path]
@@ -68,6 +70,18 @@ def test_a_whole_site(write: Write, tmp_path: Path) -> None:
     assert (aisle.presence_timeout, dock.presence_timeout) == (45.0, None)
     assert (aisle.accept, aisle.rssi_floor_dbm) == (("sgtin", "urn:epc:id:giai:*"), -70)
     assert aisle.freeze_max == 86400.0
+
+
+def test_what_the_file_does_not_say_is_what_the_types_say(write: Write) -> None:
+    """Defaults stand twice, for technicians and in the frozen types: they are the same."""
+    found = load(write(MINIMAL)).site
+    segment = found.segments["rfid"]
+    assert found.gateway == Gateway("gw-1", "lab")
+    assert segment.uplink == Uplink("127.0.0.1", 1883, secure=False)
+    assert segment.outbox == Outbox()
+    shelf = ReadPoint("shelf", "urn:epc:id:sgln:9521141.12345.shelf", "zone")
+    rules = Rules({"shelf": shelf}, (Port("reader", None, "shelf"),))
+    assert segment == Segment("rfid", segment.uplink, plain_devices=("llrp",), rules=rules)
 
 
 def test_shared_keys_are_the_gateways_the_rest_the_drivers(write: Write) -> None:
