@@ -34,7 +34,7 @@ class Wal:
     def note(self, rows: Sequence[Row], settled: int) -> None:
         """A commit of these new rows and so many settled ones."""
         page = self._page
-        pages = 4 + settled // 3
+        pages = 5 + settled // 2
         pages += len(rows) if len(rows) <= SMALL else sum(2 + len(row.payload) // page for row in rows)
         self._used += pages * page
 
