@@ -367,7 +367,8 @@ def number_of(epc: bytes, bits: int) -> int:
 def test_epcpy_reads_the_same(case: tuple[str, str], filtered: int) -> None:
     name, urn = case
     # epcpy 0.1.4 has no GDTI-113, looks for ADI's end at any bit instead of at every sixth (TDS 2.3 14.4.8), and takes
-    # an escape for three characters and what follows it for hex digits (TDS 2.3 14.3.2: one character).
-    assume(name not in ("gdti-113", "adi-var") and "%" not in urn)
+    # an escape for three characters and what follows it for hex digits (TDS 2.3 14.3.2: one character); a GIAI that
+    # begins with a colon it cuts there.
+    assume(name not in ("gdti-113", "adi-var") and "%" not in urn and ".:" not in urn)
     epc = encode_urn(urn, 0 if name == "gid-96" else filtered, name)
     assert epcpy.hex_to_tag_encodable(epc.hex().upper()).epc_uri == urn
