@@ -5,6 +5,7 @@ While a file grows, each commit to it is also one of the file system's journal, 
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,5 +53,9 @@ class Wal:
             for at in range(os.fstat(descriptor).st_size, self.size * 5 // 8, len(_BLOCK)):
                 os.pwrite(descriptor, _BLOCK, at)
             os.fsync(descriptor)
+        except OSError as error:
+            # It serves at any size.
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
         finally:
             os.close(descriptor)

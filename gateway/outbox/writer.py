@@ -87,12 +87,13 @@ class Writer:
         self._ledger = Ledger(connection, life, plan.declare)
         self._life = life
         self._claims = Claims(self._ledger.next_rowid)
-        if self._room.restore():
-            self._wal.lay()
+        room = self._room.restore()
         self._most = self._batch_limit = min(MOST, self._room.wal_size // 4096)
         self._presence = Presence(connection)
         news = Opened(life, self._presence.load(), self._stats())
         self._tell(lambda: opened(news))
+        if room:  # after the telling: nobody has to wait for it
+            self._wal.lay()
 
     def _begin(self, connection: sqlite3.Connection) -> database.Life:
         plan = self._plan

@@ -118,6 +118,8 @@ async def test_an_object_that_comes_back_is_present_whatever_waited(tmp_path):
 
 async def test_the_wal_has_its_size_from_the_start_and_keeps_it(tmp_path):
     async with outbox_in(tmp_path) as outbox:
+        outbox.put(Work((DRAFT,), (there("a"),)))
+        await outbox.flush()
         wal = tmp_path / f"{database.FILE}-wal"
         size, blocks = wal.stat().st_size, wal.stat().st_blocks
         assert size >= 4 << 20
