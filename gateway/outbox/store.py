@@ -307,10 +307,6 @@ class Outbox:
             found += more
         return found
 
-    async def dead_rows(self, limit: int = 100, after: int = 0) -> list[Entry]:
-        """Dead letters, oldest first."""
-        return await self.rows("dead", limit, after)
-
     async def show(
         self,
         *,

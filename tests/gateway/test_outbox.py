@@ -196,7 +196,10 @@ async def test_a_dead_letter_is_declared_and_can_be_sent_again(tmp_path):
         ]
         declared = await outbox.claim("live", 9, 1 << 20)
         assert [(row.channel, row.sequence) for row in declared] == [("loss", 5), ("loss", 6)]
-        dead = await outbox.dead_rows()
+        outbox.settle([rows[0].rowid])  # an answer that comes too late
+        outbox.put(Work())
+        await outbox.flush()
+        dead = await outbox.rows("dead")
         assert [(row.sequence, row.reason) for row in dead] == [(n, "0x99: payload format invalid") for n in (1, 2, 4)]
         selection = Selection(reason="0x99: payload format invalid")
         assert await outbox.resend(selection, dry_run=True) == 3

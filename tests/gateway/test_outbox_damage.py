@@ -68,7 +68,7 @@ async def test_a_damaged_row_is_never_sent_and_its_number_is_declared(tmp_path, 
                 await outbox.changed()
         assert losses == [(stream, epoch, 2, 2, 1, "corrupt")]
         assert outbox.stats.corrupt == 1
-        [dead] = await outbox.dead_rows()
+        [dead] = await outbox.rows("dead")
         assert (dead.sequence, dead.reason) == (2, "corrupt")
         [loss] = await outbox.claim("live", 9, 1 << 20)
         assert loss.channel == "loss"
