@@ -233,6 +233,21 @@ def test_held_reports_with_an_overflow_do_not_close_the_gap() -> None:
     assert [(one.state, one.time) for one in told] == [("online", HOST + 30), ("degraded", HOST + 30)]
 
 
+def test_held_reports_of_an_inventory_that_paused_do_not_close_the_gap() -> None:
+    first = Script(holding=True)
+    first.greet()
+    again = Script(memory=first.memory, rospecs=first.rospecs, hold=True, holding=True)
+    again.received = HOST + 30
+    pause = [
+        event(e("ROSpecEvent", EventType=kind, ROSpecID=1, PreemptingROSpecID=0), stamp=stamp)
+        for kind, stamp in ((1, HOST + 10), (0, HOST + 20))
+    ]
+    again.overrides["ENABLE_EVENTS_AND_REPORTS"] = lambda _: [report(HOST + 2), *pause, report(HOST + 25)]
+    again.greet()
+    told = [one for one in again.session.observations if isinstance(one, Status)]
+    assert [(one.state, one.time) for one in told] == [("online", HOST + 30)]
+
+
 def test_fresh_reports_correct_a_late_greeting() -> None:
     script = Script()
     script.greet(stamp=HOST - 0.8)

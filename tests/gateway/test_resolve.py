@@ -47,6 +47,7 @@ def test_the_pc_word_counts_where_the_identity_depends_on_it() -> None:
     epc = resolver.resolve(read(SGTIN, pc=0x3000))
     # User memory and extended PC indicators say nothing of the object.
     assert resolver.resolve(read(SGTIN, pc=0x3600)) is epc
+    assert resolver.resolve(read(SGTIN, pc=0x30A2)).scheme == "sgtin"
     assert resolver.resolve(read(SGTIN, pc=0x31A2)).scheme == "afi"
     assert resolver.resolve(read(SGTIN, pc=0x2800)).scheme == "raw"
     assert resolver.resolve(read(SGTIN)) == epc
