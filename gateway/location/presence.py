@@ -353,13 +353,13 @@ class Zones:
             if tag.here < 0:
                 if not tag.ports:
                     self._drop(tag)
-            elif not self._rule.letters[tag.here] or not all_gone_but(heard, standing):
+            elif not self._rule.letters[tag.here] or not _some_stand(heard, standing):
                 self._depart(tag, "configuration", now, now, out)
             else:
                 self._wheel.arm(tag, now)
 
 
-def all_gone_but(heard: str, standing: str) -> bool:
+def _some_stand(heard: str, standing: str) -> bool:
     """Whether any antenna that heard it still stands, or it is only known from before."""
     return not heard or any(letter in standing for letter in heard)
 
