@@ -60,8 +60,7 @@ def accept(_published: Published) -> int:
 class ScriptedBroker:
     """`answer` gives the reason code for a PUBLISH, None for no answer; a negative one disconnects with its amount.
 
-    `connack`, `answer` and `limits` may be changed while it runs. `silent` stops every answer, also to pings. While
-    `hearing` is clear nothing is read.
+    `connack`, `answer` and `limits` may be changed while it runs. `silent` stops every answer, also to pings.
     """
 
     def __init__(self, answer: Callable[[Published], int | None] = accept, limits: Limits | None = None) -> None:
@@ -69,8 +68,6 @@ class ScriptedBroker:
         self.limits = limits or Limits()
         self.connack = 0x00
         self.silent = False
-        self.hearing = asyncio.Event()
-        self.hearing.set()
         self.port = 0
         self.published: list[Published] = []
         self.connects: list[str] = []
@@ -131,7 +128,6 @@ class ScriptedBroker:
         self._clients.add(writer)
         try:
             while True:
-                await self.hearing.wait()
                 kind, flags, body = await _read(reader)
                 if kind == DISCONNECT:
                     self.farewells += 1

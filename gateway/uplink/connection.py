@@ -30,6 +30,8 @@ from gateway.uplink.credentials import Credentials
 from gateway.uplink.reasons import FAILURE, SESSION_TAKEN_OVER, sentence
 
 _MAX_INCOMING = 65_536
+_SMALLEST = 512
+"""Bytes of a packet below which a broker takes no event at all."""
 _MAX_UNSENT = 65_536
 """Packets: more than any window."""
 _CLOSING = 1.0
@@ -331,10 +333,15 @@ class Connection:
         if said.get("MaximumQoS", 1) < 1:
             self._connack.set_exception(ConnectError("refused", f"{self._where}: {sentence(0x9B)}"))
             return
+        largest = said.get("MaximumPacketSize", 2**28)
+        if largest < _SMALLEST:
+            told = f"the broker takes packets of {largest} bytes at most, and no event fits: raise its limit to 131072"
+            self._connack.set_exception(ConnectError("refused", f"{self._where}: {told}"))
+            return
         self._connack.set_result(
             Granted(
                 max(1, said.get("ReceiveMaximum", 65_535)),
-                said.get("MaximumPacketSize", 2**28),
+                largest,
                 bool(said.get("RetainAvailable", 1)),
             )
         )
