@@ -132,8 +132,12 @@ class Pipeline:
 
     async def write_back(self, interval: float) -> None:
         """Now and then, `last seen` of what is present goes into the next commits; until cancelled."""
+        shed = self._inbox.dropped
         while True:
             await asyncio.sleep(interval)
+            if self._inbox.dropped > shed:
+                more, shed = self._inbox.dropped - shed, self._inbox.dropped
+                log.warning("%d reads were shed: devices read faster than this box decides and stores", more)
             touched = self._engine.touched(WRITE_BACK)
             if touched:
                 self._outbox.touch(touched)

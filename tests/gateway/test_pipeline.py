@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from drivers.contract import Batch, Read, Status
 from gateway.config.site import Gateway, Outbox
 from gateway.identity.resolve import Resolver
@@ -121,3 +123,15 @@ async def test_at_the_end_the_file_knows_when_each_was_seen_last(tmp_path: Path)
             inbox.put("reader", Batch([tag(1, now - ago)]))
     async with open_outbox(tmp_path, "rfid", Outbox()) as outbox:
         assert [(one.since, one.last_seen, one.kind) for one in outbox.presence()] == [(now - 2.0, now - 1.0, "zone")]
+
+
+async def test_what_is_shed_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with deciding(tmp_path, HostClock(), "checkpoint") as (pipeline, inbox, _):
+        writing_back = asyncio.create_task(pipeline.write_back(0.01))
+        await asyncio.sleep(0)
+        inbox.put("reader", Batch([tag(1, time.time())] * 100_001))
+        async with asyncio.timeout(10.0):
+            while not caplog.messages:  # noqa: ASYNC110 - a log has no event to wait for
+                await asyncio.sleep(0.01)
+        writing_back.cancel()
+    assert caplog.messages == ["100001 reads were shed: devices read faster than this box decides and stores"]
