@@ -267,7 +267,8 @@ class Outbox:
         return await self._ask(lambda: self._writer.claim(lane, rows, size), self._give_back)
 
     def _give_back(self, rows: list[Row]) -> None:
-        self.release([row.rowid for row in rows])
+        if self._open and self._error is None:  # else they are pending at the next opening anyway
+            self.release([row.rowid for row in rows])
 
     async def changed(self) -> None:
         """Until something may have become claimable since this last returned. For one waiter."""

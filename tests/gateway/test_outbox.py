@@ -303,3 +303,13 @@ async def test_the_body_s_own_error_comes_out_and_what_was_put_is_stored(tmp_pat
         await body()
     async with outbox_in(tmp_path / "rfid") as outbox:
         assert outbox.stats.pending == 1
+
+
+async def test_rows_that_come_back_after_the_end_are_pending_at_the_next_opening(tmp_path):
+    async with outbox_in(tmp_path / "rfid") as outbox:
+        outbox.put(work(1))
+        await outbox.flush()
+        rows = await outbox.claim("live", 10, 1 << 20)
+    outbox._give_back(rows)  # what a claim does that was cancelled and is answered late
+    async with outbox_in(tmp_path / "rfid") as outbox:
+        assert [number_of(row) for row in await outbox.claim("historical", 10, 1 << 20)] == [1]
