@@ -29,6 +29,7 @@ class Partitioned(msgspec.Struct, frozen=True):
 
     `ai` is the key's application identifier, `serial_ai` that of its serial where it is not part of the key's value;
     `moved` says that the reference's first digit (indicator, extension) leads the key; `pad` stands before the key.
+    `serial_digits` is the most that the serial's application identifier takes (GS1 General Specifications, section 3).
     """
 
     name: str
@@ -43,6 +44,7 @@ class Partitioned(msgspec.Struct, frozen=True):
     moved: bool = False
     pad: str = ""
     pieces: bool = False
+    serial_digits: int = 20
 
     @property
     def fields(self) -> int:
@@ -66,7 +68,7 @@ SCHEMES = (
     Partitioned("gdti-113", "gdti", 0x3A, _GLN, "253", tail="digits", tail_bits=58),
     Partitioned("gdti-174", "gdti", 0x3E, _GLN, "253", tail="text", tail_bits=119),
     Partitioned("cpi-96", "cpi", 0x3C, _CPI_96, "8010", "unpadded", "integer", 31, "8011"),
-    Partitioned("cpi-var", "cpi", 0x3D, _CPI_VAR, "8010", "six-bit", "integer", 40, "8011"),
+    Partitioned("cpi-var", "cpi", 0x3D, _CPI_VAR, "8010", "six-bit", "integer", 40, "8011", serial_digits=12),
     Partitioned("sgcn-96", "sgcn", 0x3F, _GLN, "255", tail="digits", tail_bits=41),
     Partitioned("itip-110", "itip", 0x40, _GTIN, "8006", "padded", "integer", 38, "21", moved=True, pieces=True),
     Partitioned("itip-212", "itip", 0x41, _GTIN, "8006", "padded", "text", 140, "21", moved=True, pieces=True),
@@ -145,7 +147,7 @@ def _read_tail(row: Partitioned, reader: Reader) -> str | None:
         return None
     value = reader.take(row.tail_bits)
     if row.tail == "integer":
-        return str(value)
+        return _fitting(row, str(value))
     if row.tail == "text":
         return _text(value, row.tail_bits)
     if row.tail == "zero":
@@ -228,7 +230,7 @@ def _write_tail(row: Partitioned, writer: Writer, serial: str) -> None:
     if row.tail == "zero":
         writer.put(0, row.tail_bits)
     elif row.tail == "integer":
-        writer.put(_integer(serial), row.tail_bits)
+        writer.put(_integer(_fitting(row, serial)), row.tail_bits)
     elif row.tail == "text":
         _write_text(writer, serial, row.tail_bits)
     elif row.tail == "digits":
@@ -243,6 +245,12 @@ def _write_text(writer: Writer, text: str, bits: int) -> None:
     if not 0 < size <= bits:
         raise ValueError(f"{text!r} is not of 1 to {bits // 7} characters")
     writer.put(value << bits - size, bits)
+
+
+def _fitting(row: Partitioned, serial: str) -> str:
+    if len(serial) > row.serial_digits:
+        raise ValueError(f"serial {serial} has more than {row.serial_digits} digits")
+    return serial
 
 
 def _in_set_82(text: str) -> str:

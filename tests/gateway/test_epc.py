@@ -248,7 +248,7 @@ def urns(draw: st.DrawFn) -> tuple[str, str]:
         "gdti-113": (prefix, location, text(17, numeric)),
         "gdti-174": (prefix, location, text(17)),
         "cpi-96": (prefix, st.integers(0, 10 ** (15 - size) - 1).map(str), number(31)),
-        "cpi-var": (prefix, text(30 - size, cpi), number(40)),
+        "cpi-var": (prefix, text(30 - size, cpi), st.integers(0, 10**12 - 1).map(str)),
         "sgcn-96": (prefix, location, text(12, numeric)),
         "itip-110": (prefix, item, digits(2), digits(2), number(38)),
         "itip-212": (prefix, item, digits(2), digits(2), text(20)),
@@ -360,6 +360,16 @@ def test_nonsense_is_refused_as_a_value_error(case: tuple[str, str], spoilt: str
 
 def number_of(epc: bytes, bits: int) -> int:
     return int.from_bytes(epc, "big") >> 8 * len(epc) - bits
+
+
+def test_a_serial_longer_than_its_application_identifier_is_no_cpi() -> None:
+    """AI 8011 has 12 digits; the 40 bits of CPI-var would hold more."""
+    epc = encode_urn("urn:epc:id:cpi:0614141.ABC.999999999999", scheme="cpi-var")
+    assert decode(epc).uri == "urn:epc:id:cpi:0614141.ABC.999999999999"
+    one_more = int.from_bytes(epc, "big") + (1 << 10)  # 102 bits, filled up to 112
+    assert decode(one_more.to_bytes(len(epc), "big")).scheme == "raw"
+    with pytest.raises(ValueError, match="12 digits"):
+        encode_urn("urn:epc:id:cpi:0614141.ABC.1000000000000", scheme="cpi-var")
 
 
 @settings(max_examples=300)
