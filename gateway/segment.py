@@ -65,7 +65,10 @@ async def running(
         )
         link = await nest.enter_async_context(uplink(site, segment, outbox, version=version, clock=clock))
         inbox = Inbox(clock)
-        engine = Engine(segment.rules, Resolver(IDENTITIES).resolve, outbox.presence())
+        # A first epoch is a new file: whatever was present before is not in it.
+        lost = outbox.epoch == 1
+        resolve = Resolver(IDENTITIES).resolve
+        engine = Engine(segment.rules, resolve, outbox.presence(), lost=lost, assume_online=False)
         pipeline = Pipeline(inbox, engine, composer, outbox, clock)
         await nest.enter_async_context(_deciding(pipeline, inbox, outbox, pace))
         around = Surroundings(

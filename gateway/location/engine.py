@@ -39,7 +39,8 @@ class Engine:
     """Turns observations into outcomes.
 
     `present` is what the outbox knew at the start; `lost` says that it should have known something and does not.
-    `new_id` makes the ids of passages.
+    `new_id` makes the ids of passages. `assume_online`: a device observes from the first that is heard of it, as in
+    recordings; otherwise from when it says so, and reads before that are what it held.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Engine:
         present: Iterable[Present] = (),
         *,
         lost: bool = False,
+        assume_online: bool = True,
         new_id: Callable[[float], str] | None = None,
     ) -> None:
         self.counts = Counts()
@@ -63,6 +65,7 @@ class Engine:
         self._hear: dict[str, _Hear] = {}
         self._rules: tuple[Zones | Portal | Checkpoint, ...] = ()
         self._lost = lost
+        self._assume_online = assume_online
         self._restored = list(present)
         self._now = -math.inf
         self._compile()
@@ -104,7 +107,7 @@ class Engine:
         if not observations:
             return out
         counts = self.counts
-        if not self._watch.knows(device):
+        if self._assume_online and not self._watch.knows(device):
             first = observations[0]
             if not (isinstance(first, Status) and first.antenna is None) and self._watch.meet(
                 device, _past(first.time, now)

@@ -303,6 +303,29 @@ def test_presence_kept_over_a_restart_goes_on(walk, zones):
     assert story == [("urn:test:stays", "moved", None), ("urn:test:goes", "departed", "unobserved")]
 
 
+def test_held_reads_after_a_restart_are_decided_in_their_own_time(walk, zones):
+    """The reader went on while the gateway was dead: its held reads come first, then it says since when it observes."""
+    here = Present(Identity("urn:test:a", "sgtin", "instance"), "z1", 50.0, 100.0)
+    floor = walk(zones(presence_timeout=10.0), [here], assume_online=False)
+    floor.reach(130.0)
+    for held in range(101, 115):
+        floor.take([Read("epc", b"a", float(held), 1, -50.0)], 130.0)
+    for held in range(115, 130):
+        floor.take([Read("epc", b"a", float(held), 2, -50.0)], 130.0)
+    floor.tell(130.1, Status(None, "online", "the reader held its reports", 101.0))
+    floor.stay(130.5, 135.0, antenna=2)
+    assert [(event.kind, event.read_point) for event in floor.events] == [("moved", "z2")]
+    assert 114.0 <= floor.events[0].time <= 119.0
+
+
+def test_a_device_that_has_not_said_so_does_not_observe(walk, zones):
+    here = Present(Identity("urn:test:a", "sgtin", "instance"), "z1", 50.0, 100.0)
+    floor = walk(zones(presence_timeout=10.0), [here], assume_online=False)
+    floor.read(101.0, tag="b")
+    floor.reach(500.0)
+    assert not [event for event in floor.events if event.object.uri == "urn:test:a"]
+
+
 @pytest.mark.parametrize("was", ["zone", "checkpoint", None])
 @pytest.mark.parametrize("is_now", ["zone", "checkpoint", "portal", None])
 def test_what_a_configuration_lost_while_down_departs_from_zones_alone(walk, rules, was, is_now):
