@@ -12,9 +12,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from gateway.model import Draft
+from gateway.outbox import bulk
 from gateway.outbox.claims import Claims
 from gateway.outbox.database import Life
 from gateway.outbox.packing import SMALL, pack, readable
+from gateway.outbox.recent import Recent
 from gateway.outbox.values import STATES, Declare, Lane, LossReason, Row, State
 
 PENDING, SENT, CONFIRMED, DEAD = range(4)
@@ -43,6 +45,7 @@ class Ledger:
         self._sql = connection
         self._life = life
         self._declare = declare
+        self._recent = Recent()
         self._last = 0
         self._swept = 0
         self._prefix = b'{"specversion":"1.0","stream":"%b","epoch":%d,"sequence":"' % (
@@ -90,14 +93,15 @@ class Ledger:
             rows.append(Row(base + last, draft.channel, draft.name, last, epoch, now, payload))
         if rows:
             small = len(rows) <= SMALL
-            self._sql.executemany(
-                "INSERT INTO events (id, epoch, sequence, state, stored, changed, crc, channel, name, payload)"
-                " VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?)",
+            bulk.insert(
+                self._sql,
+                "INSERT INTO events (id, epoch, sequence, state, stored, changed, crc, channel, name, payload)",
                 [
                     (
                         row.rowid,
                         epoch,
                         row.sequence,
+                        PENDING,
                         now,
                         now,
                         checksum(row.channel, row.name, row.payload),
@@ -115,10 +119,13 @@ class Ledger:
 
     def settle(self, rowids: Iterable[int], state: int, now: float) -> None:
         """Pending rows become `state`, SENT or CONFIRMED."""
-        settled = self._sql.executemany(
-            "UPDATE events SET state = ?, changed = ? WHERE id = ? AND state = 0",
-            [(state, now, rowid) for rowid in rowids],
-        ).rowcount
+        settled = sum(
+            self._sql.execute(
+                "UPDATE events SET state = ?, changed = ? WHERE id BETWEEN ? AND ? AND state = 0",
+                (state, now, first, last),
+            ).rowcount
+            for first, last in bulk.runs(rowids)
+        )
         stored, pending, dead = self.counts
         self.counts = Counts(stored, pending - settled, dead)
 
@@ -157,6 +164,10 @@ class Ledger:
             for run in runs(gone)
         ]
 
+    def committed(self, rows: Sequence[Row]) -> None:
+        """These rows are in the file now; they may be claimed without reading them back."""
+        self._recent.add(rows)
+
     def revive(self, rowids: Sequence[int], now: float) -> int:
         """Rows of any other state become pending again, with the ids and numbers they have."""
         for rowid in rowids:
@@ -173,7 +184,11 @@ class Ledger:
         if rows < 1:
             return [], []
         after, before = claims.bounds(lane)
-        taken: list[Row] = []
+        taken = self._recent.after(after, rows, size) if lane == "live" else []
+        if taken:
+            for row in taken:
+                claims.take(lane, row.rowid)
+            return taken, []
         bad: list[int] = []
         total = 0
         with closing(

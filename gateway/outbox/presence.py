@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from gateway.model import Absent, Identity, Present, Work
+from gateway.outbox import bulk
 
 LINGER = 0.5
 """Seconds an absence without an event waits for a commit, then for somebody to take its place, then for company.
@@ -15,7 +16,7 @@ LINGER = 0.5
 A crash meanwhile leaves an object quiet a little longer.
 """
 
-_PUT = "INSERT OR REPLACE INTO presence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT = "INSERT OR REPLACE INTO presence"
 _DROP = "DELETE FROM presence WHERE id = ?"
 _TOUCH = "UPDATE presence SET last_seen = max(last_seen, ?) WHERE id = ?"
 _NEVER = float("inf")
@@ -89,7 +90,7 @@ class Presence:
                 else:
                     puts[self._place((change.object.uri, change.read_point))] = change
         if puts:
-            self._sql.executemany(_PUT, [_values(place, present) for place, present in puts.items()])
+            bulk.insert(self._sql, _PUT, [_values(place, present) for place, present in puts.items()])
         if closing or now >= self.due - LINGER:
             firm = list(self._left)
         if firm:

@@ -197,6 +197,7 @@ class Writer:
         finally:
             if self._burials:
                 self._room.limit(reserve=False)
+        ledger.committed(rows)
         self._commits += bool(rows or settled or batch)
         self._seen.clear()
         self._forget(settled)

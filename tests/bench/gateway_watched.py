@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import signal
 import sys
 import time
@@ -48,8 +49,11 @@ class Stopwatches:
         self._log.write(f"s {time.time()} {' '.join(map(str, rowids))}\n")
 
 
-def latencies(log: Path) -> dict[str, float | None]:
-    """Seconds from arrival to PUBACK of each event by its id; None where no PUBACK came."""
+def latencies(log: Path, since: float = 1.0) -> dict[str, float]:
+    """Seconds from arrival to PUBACK of each event by its id, of those whose report arrived since then.
+
+    One whose PUBACK never came took for ever.
+    """
     arrived: dict[str, float] = {}
     rows: dict[str, str] = {}
     puback: dict[str, float] = {}
@@ -58,14 +62,13 @@ def latencies(log: Path) -> dict[str, float | None]:
         if kind == "a":
             arrived.update(dict.fromkeys(rest, float(first)))
         elif kind == "r":
-            rows[first] = rest[0].replace("-", "")
+            rows[rest[0].replace("-", "")] = first
         else:
             puback.update(dict.fromkeys(rest, float(first)))
-    done = {event: puback.get(row) for row, event in rows.items()}
     return {
-        event: None if (at := done.get(event)) is None else at - arrival
+        event: puback.get(rows.get(event, ""), math.inf) - arrival
         for event, arrival in arrived.items()
-        if arrival
+        if arrival >= since
     }
 
 

@@ -24,13 +24,14 @@ from tests.brokers import free_tcp_port
 BOUND = 30.0
 POINT = ReadPoint("belt-1", "urn:epc:id:sgln:9521141.12345.belt1", "checkpoint", dedup=0.001)
 BATCH = 100
-LIMIT = 20_000
-"""Reads that may wait in the inbox here: several times what there is room for."""
+LIMIT = 4_000
+"""Reads that may wait in the inbox here."""
 
 
 @contextlib.asynccontextmanager
 async def segment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Parts]:
-    """One checkpoint, nobody to send to, and room for some thousand events."""
+    """One checkpoint, nobody to send to, and room for some thousand events, none of them packed."""
+    monkeypatch.setattr("gateway.outbox.ledger.SMALL", 0)
     monkeypatch.setattr("gateway.segment.Inbox", partial(Inbox, limit=LIMIT))
     settings = Outbox(max_size=4 << 20, linger=0.001)
     rules = Rules({"belt-1": POINT}, (Port("belt-reader", None, "belt-1"),))
