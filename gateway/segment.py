@@ -29,7 +29,7 @@ from gateway.uplink.link import uplink
 log = logging.getLogger(__name__)
 
 
-IDENTITIES = 16_384
+IDENTITIES = 2048
 """Decoded identifiers kept: those that come again soon. What is present keeps its own."""
 
 
