@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import time
 from collections.abc import Callable
@@ -12,11 +11,19 @@ from typing import Any
 
 import pytest
 
-from gateway.outbox.inspect import stopped
 from simulators.warehouse import Warehouse
 from tests.brokers import MOSQUITTO, Mosquitto, Pki, Subscriber, subscriber
 from tests.scenarios.conftest import BOUND, GatewayProcess, Start
-from tests.scenarios.test_main_path import TAG, ZONES, alternating, floor, reader, transitions, undeclared_holes
+from tests.scenarios.test_main_path import (
+    TAG,
+    ZONES,
+    floor,
+    nothing_is_lost,
+    reader,
+    restless,
+    transitions,
+    undeclared_holes,
+)
 
 pytestmark = [
     pytest.mark.soak,
@@ -68,17 +75,21 @@ async def true_after(box: GatewayProcess, heard: Subscriber, moves: dict[str, fl
     assert undeclared_holes(heard.events) == []
 
 
+async def until_the_outage(box: GatewayProcess, heard: Subscriber, warehouse: Warehouse) -> dict[str, float]:
+    """The gateway knows all tags, and the outage in which half of them will move is to begin: their moves."""
+    await box.start()
+    moves = walk(warehouse, time.time() + 8.0)
+    await heard.until(lambda: len(told(heard, "arrived")) == len(TAGS), BOUND)
+    await asyncio.sleep(max(0.0, min(moves.values()) - 11.0 - time.time()))
+    return moves
+
+
 async def test_what_a_reader_held_through_a_cut_link_is_told_as_it_happened(gateway: Start, broker: Mosquitto) -> None:
     warehouse = floor()
     async with reader(warehouse) as device:
         with subscriber(broker) as heard:
             box = gateway(broker, ZONES.format(port=device.port, timeout="10s"))
-            await box.start()
-            moves = walk(warehouse, time.time() + 8.0)
-            await box.until(lambda now: now.location.present >= len(TAGS))
-            print(transitions(heard), flush=True)
-            await heard.until(lambda: len(told(heard, "arrived")) == len(TAGS), 3)
-            await asyncio.sleep(max(0.0, min(moves.values()) - 11.0 - time.time()))
+            moves = await until_the_outage(box, heard, warehouse)
             device.faults.disconnect(OUTAGE)
             await asyncio.sleep(OUTAGE)
             await true_after(box, heard, moves)
@@ -91,12 +102,7 @@ async def test_what_a_reader_held_while_the_gateway_was_dead_is_told_as_it_happe
     async with reader(warehouse) as device:
         with subscriber(broker) as heard:
             box = gateway(broker, ZONES.format(port=device.port, timeout="10s"))
-            await box.start()
-            moves = walk(warehouse, time.time() + 8.0)
-            await box.until(lambda now: now.location.present >= len(TAGS))
-            print(transitions(heard), flush=True)
-            await heard.until(lambda: len(told(heard, "arrived")) == len(TAGS), 3)
-            await asyncio.sleep(max(0.0, min(moves.values()) - 11.0 - time.time()))
+            moves = await until_the_outage(box, heard, warehouse)
             await box.end(signal.SIGKILL)
             await asyncio.sleep(OUTAGE)
             await box.start()
@@ -104,12 +110,7 @@ async def test_what_a_reader_held_while_the_gateway_was_dead_is_told_as_it_happe
 
 
 async def test_a_hundred_kills_lose_nothing(gateway: Start, broker: Mosquitto) -> None:
-    warehouse = floor()
-    now = time.time()
-    for serial in range(40):
-        tag = TAG[:-1] + bytes([serial])
-        for step in range(600):
-            warehouse.place(tag, (12.0 * ((step + serial) % 2), 1.0), now + step * 0.9 + serial * 0.02)
+    warehouse = restless(steps=600)
     async with reader(warehouse) as device:
         with subscriber(broker) as heard:
             box = gateway(broker, ZONES.format(port=device.port, timeout="1s"))
@@ -118,10 +119,4 @@ async def test_a_hundred_kills_lose_nothing(gateway: Start, broker: Mosquitto) -
                 await asyncio.sleep(0.02 * (life * 37 % 100))
                 await box.end(signal.SIGKILL)
             await box.start()
-            await box.until(lambda now: now.location.present == 40)
-            assert await box.end() == 0
-            with stopped(box.folder / "state" / "rfid") as outbox:
-                recorded = {json.loads(payload)["id"] for payload in outbox.payloads()}
-            await heard.until(lambda: recorded <= heard.ids, BOUND)
-            assert undeclared_holes(heard.events) == []
-            assert alternating(transitions(heard))
+            await nothing_is_lost(box, heard)
