@@ -126,9 +126,10 @@ def _time(value: float | str) -> float:
 
 def format_line(device: str, observation: Read | Signal | Status, received: float | None = None) -> str:
     """One line, without its end; measurements are no part of a recording."""
-    line = _Line(time=_number(observation.time), device=device)
+    # Times in full: one rounded digit can turn a decision that stands on a threshold.
+    line = _Line(time=observation.time, device=device)
     if received is not None and received != observation.time:
-        line.received = _number(received)
+        line.received = received
     match observation:
         case Read():
             _fill(line, observation)
@@ -137,11 +138,6 @@ def format_line(device: str, observation: Read | Signal | Status, received: floa
         case Status():
             line.antenna, line.state, line.cause = observation.antenna, observation.state, observation.cause or None
     return _encode(line).decode()
-
-
-def _number(time: float) -> float:
-    # Reader stamps are microseconds; more digits of a float of this size are noise.
-    return round(time, 6)
 
 
 def _fill(line: _Line, read: Read) -> None:

@@ -136,3 +136,9 @@ def test_any_line_is_a_value_or_a_recording_error(line):
 def test_any_code_survives(value):
     read = Read("code", value, 1.0, received=1.0)
     assert parse_line(format_line("d", read)).observation == read
+
+
+@given(st.floats(0, 4e9), st.floats(0, 4e9))
+def test_times_survive_to_the_last_digit(time, received):
+    read = Read("code", b"1", time, received=received)
+    assert parse_line(format_line("d", read, received)) == Recorded("d", read, received)
