@@ -46,7 +46,10 @@ class Signal(msgspec.Struct, frozen=True, gc=False):
 
 
 class Measurement(msgspec.Struct, frozen=True, gc=False):
-    """A measured value; `uom` is a UN/ECE Rec 20 code; a bad one has no value and says why in `reason`."""
+    """A measured value; `uom` is a UN/ECE Rec 20 code; a bad one has no value and says why in `reason`.
+
+    `exception` is EPCIS's word for what is wrong with a good one: `ALARM_CONDITION` or `ERROR_CONDITION`.
+    """
 
     point: str
     value: float | bool | str | None
@@ -54,6 +57,7 @@ class Measurement(msgspec.Struct, frozen=True, gc=False):
     quality: Literal["good", "bad"]
     time: float
     reason: str | None = None
+    exception: str | None = None
 
 
 class Status(msgspec.Struct, frozen=True, gc=False):

@@ -32,6 +32,19 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
     filter: int | None = None
 
 
+class Detailed(Identity, frozen=True, gc=False):
+    """An identity with more to say in its events.
+
+    `raw` is what was read, where an identity map gave another name; `scan` the JSON object of `observation.scan`.
+    `quantity` of a class is what one read stands for, in `uom` (UN/ECE Rec 20, None: pieces).
+    """
+
+    raw: str | None = None
+    scan: str | None = None
+    quantity: float = 1.0
+    uom: str | None = None
+
+
 class Port(msgspec.Struct, frozen=True):
     """An antenna (or a whole device, `antenna` None) at its read point."""
 
