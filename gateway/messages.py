@@ -18,7 +18,18 @@ import msgspec
 
 from drivers.observations import Antenna
 from gateway.ids import Ids, text
-from gateway.model import ByDirection, Channel, Direction, Draft, Passage, ReadPoint, Source, Transition
+from gateway.model import (
+    ByDirection,
+    Channel,
+    Detailed,
+    Direction,
+    Draft,
+    Identity,
+    Passage,
+    ReadPoint,
+    Source,
+    Transition,
+)
 from gateway.timestamps import offset, rfc3339
 
 if TYPE_CHECKING:
@@ -87,7 +98,7 @@ class Composer:
         uri = quote(identity.uri)
         what = quote(identity.digital_link) if self._links and identity.digital_link else uri
         what = (
-            f'"quantityList":[{{"epcClass":{what},"quantity":1}}]'
+            f'"quantityList":[{{"epcClass":{what},{_quantity(identity, transition.count)}}}]'
             if identity.kind == "class"
             else f'"epcList":[{what}]'
         )
@@ -221,10 +232,11 @@ class Composer:
         way = "" if direction is None else f'"direction":"{direction}",'
         link = "" if identity.digital_link is None else f'"digitalLink":{quote(identity.digital_link)},'
         value = "" if identity.filter is None else f'"filter":{identity.filter},'
+        more = _details(identity) if isinstance(identity, Detailed) else ""
         crossing = "" if passage is None else _passage(passage)
         sources = ",".join([_source(source) for source in transition.sources])
         return (
-            f'{{"transition":"{transition.kind}",{way}"decidedAt":"{decided}",{link}{value}{crossing}'
+            f'{{"transition":"{transition.kind}",{way}"decidedAt":"{decided}",{link}{value}{more}{crossing}'
             f"{self._circumstances(transition)}"
             f'"firstSeen":"{rfc3339(transition.first_seen)}","lastSeen":"{rfc3339(transition.last_seen)}",'
             f'"reads":{transition.reads},"sources":[{sources}]}}'
@@ -284,6 +296,22 @@ def _source(source: Source) -> str:
     # What is beyond any level, NaN and infinities too, is not JSON and not a level.
     level = f',"peakRssi":{rssi:.2f}' if rssi is not None and -1e6 < rssi < 1e6 else ""
     return f'{_port(source.device, source.antenna)},"reads":{source.reads}{level}}}'
+
+
+def _quantity(identity: Identity, count: int) -> str:
+    """EPCIS QuantityElement without its class: without a unit of measure it counts pieces."""
+    if not isinstance(identity, Detailed):
+        return f'"quantity":{count}'
+    unit = "" if identity.uom is None else f',"uom":{quote(identity.uom)}'
+    # Three times 0.1 kg are 0.3 kg, not 0.30000000000000004; 24.0 pieces are 24.
+    amount = round(identity.quantity * count, 6)
+    return f'"quantity":{int(amount) if amount.is_integer() else amount}{unit}'
+
+
+def _details(identity: Detailed) -> str:
+    """What was read where a list gave another name, and what else stood in a scan (`scan` is JSON already)."""
+    raw = "" if identity.raw is None else f'"raw":{quote(identity.raw)},'
+    return raw if identity.scan is None else f'{raw}"scan":{identity.scan},'
 
 
 def _sentence(words: str) -> str:

@@ -126,7 +126,8 @@ class Passage(msgspec.Struct, frozen=True, gc=False):
 class Transition(msgspec.Struct, frozen=True, gc=False):
     """What a location event says. `time` is when it happened, `decided` when the gateway decided it (Unix seconds).
 
-    `origin` is the read point a `moved` left; `unobserved` the gap (from, to) in which an object vanished.
+    `origin` is the read point a `moved` left; `unobserved` the gap (from, to) in which an object vanished. `count` is
+    how many of a class were observed together.
     """
 
     kind: TransitionKind
@@ -144,6 +145,7 @@ class Transition(msgspec.Struct, frozen=True, gc=False):
     unobserved: tuple[float, float] | None = None
     resync: bool = False
     passage: Passage | None = None
+    count: int = 1
 
 
 class Present(msgspec.Struct, frozen=True, gc=False):

@@ -111,7 +111,7 @@ class Checkpoint:
         if time > seen.last:  # noqa: PLR1730 - a call is slow, per read
             seen.last = time
         if seen.reads >= 0:
-            self._count(seen, place, level, now, out)
+            self._count(seen, place, level, now, out, read.count)
 
     def _meet(
         self, read: Read, key: Key, place: Place, level: float, time: float, now: float, out: list[Outcome]
@@ -121,7 +121,7 @@ class Checkpoint:
             return None
         window = self._point.dedup if identity.kind == "instance" else self._point.dedup_class
         if not window:
-            out.append(self._observed(identity, place, time, time, 1, level, now))
+            out.append(self._observed(identity, place, time, time, 1, level, now, read.count))
             return None
         seen = self._objects.get(identity.uri)
         if seen is not None:
@@ -149,13 +149,13 @@ class Checkpoint:
         self._wheel.arm(seen, time + window)
         return seen
 
-    def _count(self, seen: Seen, place: Place, level: float, now: float, out: list[Outcome]) -> None:
+    def _count(self, seen: Seen, place: Place, level: float, now: float, out: list[Outcome], count: int) -> None:
         """A read of what has not been reported yet."""
         seen.reads += 1
         seen.peak = max(seen.peak, level)
         if seen.reads < self._point.min_reads:
             return
-        observed = self._observed(seen.identity, place, seen.first, seen.last, seen.reads, seen.peak, now)
+        observed = self._observed(seen.identity, place, seen.first, seen.last, seen.reads, seen.peak, now, count)
         seen.reads = -1
         seen.written = seen.last
         if seen.identity.kind != "instance":
@@ -166,7 +166,15 @@ class Checkpoint:
         out.append(Outcome(observed.transition, (self._present(seen),)))
 
     def _observed(
-        self, identity: Identity, place: Place, first: float, last: float, reads: int, peak: float, now: float
+        self,
+        identity: Identity,
+        place: Place,
+        first: float,
+        last: float,
+        reads: int,
+        peak: float,
+        now: float,
+        count: int,
     ) -> Outcome:
         source = Source(place.device, place.antenna, reads, peak if peak > NO_LEVEL else None)
         return Outcome(
@@ -180,6 +188,7 @@ class Checkpoint:
                 last_seen=last,
                 reads=reads,
                 sources=(source,),
+                count=count,
             )
         )
 

@@ -59,6 +59,13 @@ def test_of_a_class_every_scan_counts(belt):
     assert w.engine.deadline is None
 
 
+def test_of_a_class_a_read_may_stand_for_many(belt):
+    w = belt()
+    w.tell(100.0, Read("code", b"class:gtin", 100.0, count=7))
+    w.tell(100.5, Read("code", b"class:gtin", 100.5))
+    assert [one.count for one in w.events] == [7, 1]
+
+
 def test_of_a_class_repeats_may_be_left_out(belt):
     w = belt(dedup_class=1.0)
     for time in (100.0, 100.5, 101.2, 103.0):

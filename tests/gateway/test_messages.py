@@ -16,7 +16,7 @@ from pyld import jsonld
 from gateway.config.site import Gateway
 from gateway.ids import text
 from gateway.messages import Composer, Epoch, Position, whole
-from gateway.model import ByDirection, Draft, Identity, Passage, ReadPoint, Source, Transition
+from gateway.model import ByDirection, Detailed, Draft, Identity, Passage, ReadPoint, Source, Transition
 
 SSCC = Identity("urn:epc:id:sscc:952012.03456789123", "sscc", "instance", "https://id.gs1.org/00/095201234567891235")
 DOCK = ReadPoint(
@@ -197,6 +197,34 @@ def test_a_class_of_objects_is_a_quantity() -> None:
     assert "epcList" not in data
 
 
+@pytest.mark.parametrize(
+    ("quantity", "uom", "count", "expected"),
+    [
+        (1.0, None, 1, {"quantity": 1}),
+        (24.0, None, 3, {"quantity": 72}),
+        (0.1, "KGM", 3, {"quantity": 0.3, "uom": "KGM"}),
+        (12.75, "KGM", 1, {"quantity": 12.75, "uom": "KGM"}),
+    ],
+)
+def test_a_quantity_is_that_of_one_scan_times_the_scans(
+    epcis_schema: Draft7Validator, quantity: float, uom: str | None, count: int, expected: dict[str, Any]
+) -> None:
+    uri = "https://id.gs1.org/01/09521141123454/10/A1"
+    lot = Detailed(uri, "gtin", "class", uri, quantity=quantity, uom=uom)
+    data = event(composer().epcis(transition(kind="observed", read_point="belt-1", object=lot, count=count)))["data"]
+    epcis_schema.validate(data)
+    assert data["quantityList"] == [{"epcClass": uri, **expected}]
+
+
+def test_details_of_a_scan_and_what_was_read_are_in_the_observation(epcis_schema: Draft7Validator) -> None:
+    scan = '{"aim":"]C1","lot":"A1","raw":"XUMx"}'
+    read = Detailed(SSCC.uri, "sscc", "instance", SSCC.digital_link, raw='urn:epc:raw:96."x"', scan=scan)
+    data = event(composer().epcis(transition(object=read)))["data"]
+    epcis_schema.validate(data)
+    assert data["readpoint:observation"]["scan"] == {"aim": "]C1", "lot": "A1", "raw": "XUMx"}
+    assert data["readpoint:observation"]["raw"] == 'urn:epc:raw:96."x"'
+
+
 def test_the_offset_is_that_of_the_event_not_of_the_decision() -> None:
     # Madrid left summer time on 2026-10-25 at 01:00 UTC.
     autumn = DECIDED - 27 * 86400 - 17 * 3600 - 42 * 60 - 3.950 + 3600
@@ -226,6 +254,17 @@ identities = st.builds(
     digital_link=st.none() | uris,
     filter=st.none() | st.integers(0, 7),
 )
+details = st.builds(
+    Detailed,
+    uri=uris,
+    scheme=st.just("gtin"),
+    kind=st.sampled_from(["instance", "class", "code"]),
+    digital_link=st.none() | uris,
+    raw=st.none() | st.text(),
+    scan=st.none() | st.dictionaries(st.text(), st.text()).map(json.dumps),
+    quantity=st.floats(0, 99_999_999),
+    uom=st.none() | st.just("KGM"),
+)
 sources = st.builds(
     Source,
     device=st.text(),
@@ -236,7 +275,7 @@ sources = st.builds(
 transitions = st.builds(
     Transition,
     kind=st.sampled_from(["arrived", "moved", "departed", "passed", "observed"]),
-    object=identities,
+    object=identities | details,
     read_point=st.sampled_from([*POINTS, "gone", "with space"]),
     time=seconds,
     decided=seconds,
@@ -251,6 +290,7 @@ transitions = st.builds(
     resync=st.booleans(),
     passage=st.none()
     | st.builds(Passage, id=st.text(), count=st.integers(1), index=st.integers(1), late=st.booleans()),
+    count=st.integers(1, 10**6),
 )
 
 
