@@ -15,6 +15,15 @@ class _Place(msgspec.Struct):
     id: str = ""
 
 
+class _Point(msgspec.Struct):
+    name: str = ""
+    value: bool | float | str | None = None
+    uom: str | None = None
+    quality: str = ""
+    reason: str | None = None
+    exception: str | None = None
+
+
 class _Data(msgspec.Struct, rename="camel"):
     read_point: _Place = msgspec.field(default_factory=_Place)
     observation: _Observation = msgspec.field(default_factory=_Observation, name="readpoint:observation")
@@ -22,6 +31,7 @@ class _Data(msgspec.Struct, rename="camel"):
     state: str = ""
     cause: str | None = None
     event_time: str = ""
+    points: list[_Point] = []
 
 
 class _Event(msgspec.Struct):
@@ -30,6 +40,9 @@ class _Event(msgspec.Struct):
     subject: str = ""
     data: _Data = msgspec.field(default_factory=_Data)
 
+
+MOST = 8
+"""Measured points that one line shows."""
 
 _decoder = msgspec.json.Decoder(_Event)
 
@@ -51,8 +64,21 @@ def _described(line: bytes) -> str:
         return line.decode(errors="replace")
     data, seen = event.data, event.data.observation
     if not seen.transition:
-        words = [data.device or event.type, data.state, data.cause or ""]
+        words = [data.device or event.type, data.state, data.cause or "", _points(data.points)]
         return f"{event.time}  " + "  ".join(word for word in words if word)
     what = " ".join(word for word in (seen.transition, seen.direction, seen.reason) if word)
     place = data.read_point.id.rsplit(".", 1)[-1]
     return f"{data.event_time or event.time}  {what:<20} {place:<12} {event.subject}"
+
+
+def _points(points: list[_Point]) -> str:
+    """As many as fit on a line or two."""
+    more = f", and {len(points) - MOST} more" if len(points) > MOST else ""
+    return ", ".join(map(_point, points[:MOST])) + more
+
+
+def _point(point: _Point) -> str:
+    if point.quality == "bad":
+        return f"{point.name} bad: {point.reason or 'no reason given'}"
+    value = {True: "on", False: "off"}[point.value] if isinstance(point.value, bool) else point.value
+    return " ".join(str(word) for word in (point.name, value, point.uom, point.exception) if word is not None)

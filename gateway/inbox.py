@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from drivers.contract import Batch, Read
+from drivers.contract import Batch, Measurement, Read
 
 LIMIT = 100_000
 """Observations that may wait: two seconds of the fastest floor, some 40 MB of reads at the most."""
@@ -23,7 +23,8 @@ class Received(msgspec.Struct, frozen=True, gc=False):
 
 
 class Inbox:
-    """Batches in order of arrival. When it is full, reads are shed and counted; signals and states still pass."""
+    """Batches in order of arrival. When it is full, reads and measurements are shed and counted; signals and
+    states still pass."""
 
     def __init__(self, clock: Callable[[], float], limit: int = LIMIT) -> None:
         self.dropped = 0
@@ -50,7 +51,7 @@ class Inbox:
 
     def _shed(self, batch: Batch) -> Batch:
         room = max(0, 2 * self._limit - self.waiting)
-        kept = [seen for seen in batch.observations if not isinstance(seen, Read)][:room]
+        kept = [seen for seen in batch.observations if not isinstance(seen, Read | Measurement)][:room]
         self.dropped += len(batch.observations) - len(kept)
         return Batch(kept)
 

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from drivers.observations import Antenna
+from drivers.observations import Antenna, Measurement
 from gateway.ids import Ids, text
 from gateway.model import (
     ByDirection,
@@ -30,6 +30,7 @@ from gateway.model import (
     Source,
     Transition,
 )
+from gateway.telemetry import pages
 from gateway.timestamps import offset, rfc3339
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ MAX_PAYLOAD = 100_000
 """Bytes of one MQTT payload: under every broker and cloud limit known (AWS IoT: 128 kB)."""
 
 _ENVELOPE = 2_000
-"""Bytes kept free for a snapshot page's members other than its ids."""
+"""Bytes kept free for the members of a message beside a snapshot's ids or the points of telemetry."""
 
 
 _LONGEST_CAUSE = 1_000
@@ -130,6 +131,14 @@ class Composer:
             f'"since":"{rfc3339(since)}",{last}"antennas":[{ports}]}}'
         )
         return self._draft("health", device, self._ids.new(time), "readpoint.health.v1", device, rfc3339(time), data)
+
+    def telemetry(self, device: str, time: float, measurements: Sequence[Measurement]) -> list[Draft]:
+        """What a device measured, as known at `time`: one message, or more where one would pass 100 kB."""
+        at = rfc3339(time)
+        return [
+            self._draft("telemetry", device, self._ids.new(time), "readpoint.telemetry.v1", device, at, data)
+            for data in pages(device, measurements, time, MAX_PAYLOAD - _ENVELOPE)
+        ]
 
     def loss(
         self, stream: str, epoch: int, first: int, last: int, *, count: int, reason: LossReason, time: float

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import groupby
 
+from drivers.contract import Measurement, Observation
 from gateway.inbox import Inbox, Received
 from gateway.location.engine import Engine, Outcome
 from gateway.messages import Composer
@@ -27,6 +28,9 @@ WORKS = 4000
 
 SLICE = 250
 """Observations decided at once: some 20 ms where each is a new event. A report of 100,000 must not stop the loop."""
+
+POINTS = 1000
+"""Measurements told at once: what a large controller gives in one poll is one message."""
 
 HELD = 0.02
 """Seconds for which the loop is held at most, slices of a batch apart."""
@@ -104,16 +108,31 @@ class Pipeline:
         for tap in self.taps:
             tap(received)
         batch = received.batch
-        size = len(batch.observations)
+        observations = batch.observations
         # In the time of arrival, as `replay` does: no wait for the disk makes what was read meanwhile time out.
         now = min(received.time, self._clock())
+        if Measurement in set(map(type, observations)):
+            observations = await self._measured(received.device, observations, now)
+        size = len(observations)
         for start in range(0, max(size, 1), SLICE):
             if asyncio.get_running_loop().time() - self._held_since > HELD:
                 await self._room()
                 await self._yield()
-            some = batch.observations if size <= SLICE else batch.observations[start : start + SLICE]
+            some = observations if size <= SLICE else observations[start : start + SLICE]
             outcomes = self._engine.feed(received.device, some, now)
             self._store(outcomes, (batch.stored,) if batch.stored and start + SLICE >= size else ())
+
+    async def _measured(self, device: str, observations: Sequence[Observation], now: float) -> Sequence[Observation]:
+        """Measurements are told as they come, for they decide nothing; returns what else there is."""
+        measured = [seen for seen in observations if isinstance(seen, Measurement)]
+        for start in range(0, len(measured), POINTS):
+            if start:
+                await self._room()
+                await self._yield()
+            drafts = tuple(self._composer.telemetry(device, now, measured[start : start + POINTS]))
+            self._waiting += len(drafts)
+            self._outbox.put(Work(drafts, (), (partial(self._is_stored, len(drafts)),)))
+        return [seen for seen in observations if not isinstance(seen, Measurement)]
 
     def _store(self, outcomes: list[Outcome], stored: Iterable[Callable[[], None]] = ()) -> None:
         # In works of their own, what has no event may wait for company in the outbox.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from drivers.contract import Batch, Read, Signal, Status
+from drivers.contract import Batch, Measurement, Read, Signal, Status
 from gateway.inbox import Inbox
 
 
@@ -38,7 +38,8 @@ async def test_sheds_reads_when_full_and_counts_them() -> None:
     inbox.put("a", Batch([read(n) for n in range(10)]))
     told: list[bool] = []
     state, signal = Status(None, "offline", "cable", 1.0), Signal("beam", value=True, time=1.0)
-    inbox.put("a", Batch([read(11), state, signal, read(12)], stored=lambda: told.append(True)))
+    volts = Measurement("volts", 230.0, "VLT", "good", 1.0)
+    inbox.put("a", Batch([read(11), state, signal, volts], stored=lambda: told.append(True)))
     taken = await inbox.take(0.01)
     assert inbox.dropped == 2
     assert list(taken[1].batch.observations) == [state, signal]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.contract import Batch, Read, Status
+from drivers.contract import Batch, Measurement, Read, Status
 from gateway.config.site import Gateway, Outbox
 from gateway.identity.resolve import Resolver
 from gateway.inbox import Inbox
@@ -135,3 +135,32 @@ async def test_what_is_shed_is_said(tmp_path: Path, caplog: pytest.LogCaptureFix
                 await asyncio.sleep(0.01)
         writing_back.cancel()
     assert caplog.messages == ["100001 reads were shed: devices read faster than this box decides and stores"]
+
+
+async def test_what_was_measured_is_stored_and_decides_nothing(tmp_path: Path) -> None:
+    clock = HostClock()
+    now = clock()
+    told = asyncio.Event()
+    async with deciding(tmp_path, clock, "checkpoint") as (pipeline, inbox, outbox):
+        volts = [Measurement("voltage", 230.0 + number, "VLT", "good", now) for number in range(2)]
+        inbox.put("reader", Batch([Status(None, "online", "", now)]))
+        inbox.put("reader", Batch([volts[0], tag(1, now), volts[1]], told.set))
+        async with asyncio.timeout(10.0):
+            await told.wait()
+        rows = await outbox.claim("live", 100, 1_000_000)
+        decided = pipeline.decided
+    assert [(row.channel, row.name) for row in rows] == [("telemetry", "reader"), ("epcis", "p")]
+    points = json.loads(rows[0].payload)["data"]["points"]
+    assert [point["value"] for point in points] == [230.0, 231.0]
+    assert decided == 1
+
+
+async def test_a_flood_of_measurements_waits_for_the_disk(tmp_path: Path) -> None:
+    told = asyncio.Event()
+    async with deciding(tmp_path, HostClock(), "checkpoint") as (_, inbox, outbox):
+        now = time.time()
+        inbox.put("meter", Batch([Measurement("power", 1.5, "KWT", "good", now)] * 20_000, told.set))
+        async with asyncio.timeout(20.0):
+            await told.wait()
+        rows = await outbox.claim("live", 1000, 10_000_000)
+    assert sum(len(json.loads(row.payload)["data"]["points"]) for row in rows) == 20_000

@@ -8,15 +8,19 @@ import runpy
 import shlex
 import tomllib
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import click
 import pytest
 
+from drivers.contract import Measurement
 from gateway.cli.demo import NEXT
 from gateway.cli.main import cli
 from gateway.config.load import load
+from gateway.config.site import Gateway
+from gateway.messages import Composer, whole
 from gateway.replay import replay
 from tests.house.test_samples import PARTS, with_files
 
@@ -142,9 +146,29 @@ def test_the_example_for_consumers_is_what_the_code_says(tmp_path: Path) -> None
     """The recording in the page, decided on the README's site, gives the event in the page, but for its ids."""
     page = ROOT / "docs" / "messages.md"
     site = load(with_files(blocks(README, "yaml")[0], tmp_path)).site
-    [recording], [shown] = blocks(page, "jsonl"), blocks(page, "json")
+    [recording], [shown, _] = blocks(page, "jsonl"), blocks(page, "json")
     [said] = replay(site, recording.encode().splitlines())
     assert without_ids(json.loads(said)) == without_ids(json.loads(shown))
+
+
+def test_the_telemetry_for_consumers_is_what_the_code_says() -> None:
+    shown = json.loads(blocks(ROOT / "docs" / "messages.md", "json")[1])
+    points = shown["points"]
+    at = [datetime.fromisoformat(point.get("time", shown["time"])).timestamp() for point in points]
+    measured = [
+        Measurement(
+            point["name"],
+            point["value"],
+            point["uom"],
+            point["quality"],
+            time,
+            point.get("reason"),
+            point.get("exception"),
+        )
+        for point, time in zip(points, at, strict=True)
+    ]
+    [draft] = Composer(Gateway("gw-07", "dc1"), "rfid", {}).telemetry(shown["device"], max(at), measured)
+    assert json.loads(whole(draft))["data"] == shown
 
 
 def without_ids(event: dict[str, object]) -> object:
