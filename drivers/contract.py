@@ -68,16 +68,22 @@ class Driver(Protocol):
     def open(self) -> AbstractAsyncContextManager[AsyncIterator[Batch]]: ...
 
 
+def _no_secrets(ref: str) -> str:
+    raise Rejected(f"{ref}: nobody here resolves secrets")
+
+
 class Context(msgspec.Struct, frozen=True):
     """What a driver knows of its surroundings: the device's name, the interface its sockets are bound to, the clock.
 
     `clock` gives Unix seconds. `base` is the folder of the configuration file: paths in settings are relative to it.
+    `secret` resolves a `SecretRef`, anew every time; it raises `Rejected` with what to do.
     """
 
     device: str
     interface: str | None = None
     base: str = "."
     clock: Callable[[], float] = time.time
+    secret: Callable[[str], str] = _no_secrets
 
 
 class DriverFactory(Protocol):

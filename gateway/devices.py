@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
 
 from drivers import registry
-from drivers.contract import Batch, Context
+from drivers.contract import Batch, Context, Rejected
+from gateway.config import secrets
 from gateway.config.site import Device
 from gateway.health import DeviceBoard, DeviceHealth
 from gateway.supervisor import Backoff, Supervisor
@@ -53,7 +56,8 @@ class Devices:
 
     def _start(self, device: Device) -> None:
         around = self._around
-        context = Context(device.name, around.interface, around.base, around.clock)
+        secret = functools.partial(_secret, base=Path(around.base))
+        context = Context(device.name, around.interface, around.base, around.clock, secret)
         driver = registry.entry(device.driver).factory()(device.settings, device.ports, context)
         board = DeviceBoard(device.name, around.clock, around.changed)
         supervisor = Supervisor(device.name, driver, around.put, board, around.clock, around.backoff)
@@ -77,3 +81,11 @@ async def devices(surroundings: Surroundings, wanted: Mapping[str, Device]) -> A
             yield running
         finally:
             await running.stop()
+
+
+def _secret(ref: str, base: Path) -> str:
+    """As drivers ask for it: what is wrong with a secret is a refused configuration, not a bug."""
+    try:
+        return secrets.resolve(ref, base)
+    except secrets.SecretError as error:
+        raise Rejected(str(error)) from None

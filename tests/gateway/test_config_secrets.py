@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from drivers.contract import Rejected
 from gateway.config.secrets import SecretError, resolve
+from gateway.devices import _secret
 
 
 def test_a_file_relative_to_the_configuration(tmp_path: Path) -> None:
@@ -66,3 +68,10 @@ def test_a_credential_stays_in_its_folder(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "other").write_text("s3cret")
     with pytest.raises(SecretError, match="no '/'"):
         resolve("${credential:../other}")
+
+
+def test_a_driver_is_told_what_to_do_about_a_secret_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("0011\n")
+    assert _secret("${file:key}", tmp_path) == "0011"
+    with pytest.raises(Rejected, match="NOWHERE"):
+        _secret("${env:NOWHERE}", tmp_path)
