@@ -118,7 +118,7 @@ class Engine:
         rules = self._hear
         for seen in observations:
             if type(seen) is not Read:
-                self._other(device, seen, now)
+                self._other(device, seen, now, out)
                 continue
             counts.reads += 1
             place = places.get(seen.antenna, whole)
@@ -140,13 +140,16 @@ class Engine:
             rules[place.point.name](seen, key(seen), place, level, time, now, out)
         return out
 
-    def _other(self, device: str, seen: Observation, now: float) -> None:
+    def _other(self, device: str, seen: Observation, now: float, out: list[Outcome]) -> None:
         if isinstance(seen, Status):
             if self._watch.status(device, seen, _past(seen.time, now)):
                 self._thaw(now)
         elif isinstance(seen, Signal):
             for portal in self._portals.values():
                 portal.signal(device, seen.name, seen.value, _past(seen.time, now))
+            place = self._floor.devices.get(device, {}).get(seen.name)
+            if place is not None and place.point.kind == "zone" and not seen.value:
+                self._zones.vacate(place, _past(seen.time, now), now, out)
 
     def _thaw(self, now: float) -> None:
         self._zones.thaw(now)

@@ -225,6 +225,30 @@ class Zones:
         if _timeout(entered) < _timeout(left):
             self._wheel.arm(tag, tag.last_seen + _timeout(entered))
 
+    # What an antenna decides that knows when it is empty: it gives a signal of its own name, a geofence for instance
+
+    def vacate(self, place: Place, time: float, now: float, out: list[Outcome]) -> None:
+        """Nothing is at that antenna since `time`: whom it heard has moved on, or departs at once."""
+        zone = self._rule.numbers[place.point.name]
+        alone = self._rule.letters[zone] == place.letter
+        for tag in list(self._objects.values()):
+            if place.letter in tag.ports or (alone and not tag.ports):
+                if tag.here < 0:
+                    self._settle(tag, time, now, out)
+                if tag.here == zone:
+                    self._vacated(tag, place.letter, time, now, out)
+
+    def _vacated(self, tag: Tag, letter: str, time: float, now: float, out: list[Outcome]) -> None:
+        silence = self._watch.silence(letter, tag.last_seen)
+        rival = self._rule.after(tag, letter, time)
+        if rival == tag.here or silence.blind is not None:
+            return
+        if rival >= 0:
+            tag.rival = rival
+            self._move(tag, now, out)
+        else:
+            self._depart(tag, "unobserved" if silence.gap else "timeout", time, now, out, silence.gap)
+
     def _placed(self, tag: Tag, time: float, decided: float) -> None:
         tag.placed, tag.decided = time, decided
         tag.first_seen = tag.written = tag.last_seen

@@ -201,6 +201,22 @@ class ZoneRule:
             letter for index, letter in enumerate(tag.ports) if levels[_HEAD + index * _STRIDE + _LAST] >= time
         )
 
+    def after(self, tag: Tag, letter: str, time: float) -> int:
+        """The zone that has the tag, since `time`, now that one antenna has it no more: `here` if nothing has changed.
+
+        It is that of the antenna that heard the tag last, and no earlier than the one that has it no more; -1 if none.
+        """
+        levels = tag.levels
+        last = {each: levels[_HEAD + index * _STRIDE + _LAST] for index, each in enumerate(tag.ports)}
+        left = last.pop(letter, -math.inf)
+        if left > time:
+            return tag.here
+        newest = max(last, key=lambda each: last[each], default="")
+        if not newest or last[newest] < left:
+            return -1
+        levels[_TURNED] = time
+        return self._zone_of[newest]
+
     def tally(self, tag: Tag) -> list[tuple[str, int, float]]:
         """(letter, reads, peak) of each antenna that heard the tag since the last transition; the count starts anew."""
         levels = tag.levels
