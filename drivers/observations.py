@@ -78,10 +78,14 @@ Observation = Read | Signal | Measurement | Status
 
 
 class Batch(msgspec.Struct, frozen=True, gc=False):
-    """Observations as they came. `stored` is called after the COMMIT that covers them, never for a dropped one."""
+    """Observations as they came. `stored` is called after the COMMIT that covers them, never for a dropped one.
+
+    `shed` is called when the gateway had no room for its reads: it will not be stored, and may be given again.
+    """
 
     observations: Sequence[Observation]
     stored: Callable[[], None] | None = None
+    shed: Callable[[], None] | None = None
 
 
 class DriverError(Exception):

@@ -11,6 +11,7 @@ from contextlib import aclosing, contextmanager, suppress
 import msgspec
 
 from drivers.contract import Read, Signal, Status
+from drivers.lines import format_line
 from gateway.config.site import Device, Segment, Site
 from gateway.control import protocol
 from gateway.control.feed import Feed
@@ -23,7 +24,6 @@ from gateway.outbox.store import Outbox
 from gateway.outbox.values import Entry, OutboxError, Row, Selection
 from gateway.overview import LocationView, OutboxView, Overview, UplinkView
 from gateway.pipeline import Pipeline
-from gateway.recording import format_line
 from gateway.uplink.link import Uplink
 
 

@@ -53,6 +53,10 @@ class Inbox:
         room = max(0, 2 * self._limit - self.waiting)
         kept = [seen for seen in batch.observations if not isinstance(seen, Read | Measurement)][:room]
         self.dropped += len(batch.observations) - len(kept)
+        if len(kept) == len(batch.observations):
+            return batch
+        if batch.shed is not None:
+            batch.shed()
         return Batch(kept)
 
     def close(self) -> None:

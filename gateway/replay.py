@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable, Iterator
 
 from drivers.contract import Observation, Status
+from drivers.lines import RecordingError, parse_line
 from gateway.config.site import Segment, Site
 from gateway.identity.resolve import Resolver
 from gateway.location.engine import Engine, Outcome
 from gateway.messages import Composer
 from gateway.model import Draft
-from gateway.recording import RecordingError, parse_line
 
 _HEAD = b'{"specversion":"1.0","stream":"replay","epoch":0,"sequence":"%d","clock":"synchronized",%b}'
 

@@ -35,8 +35,8 @@ def replay(config: Path, recording: BinaryIO, segment: str | None, *, every: boo
       readpoint replay --config site.yaml dock.jsonl
       readpoint replay --config site.yaml dock.jsonl | jq -r .data.readPoint.id
     """
+    from drivers.lines import RecordingError  # noqa: PLC0415 - same
     from gateway.config.load import load  # noqa: PLC0415 - help needs none of it
-    from gateway.recording import RecordingError  # noqa: PLC0415 - same
     from gateway.replay import replay as run_replay  # noqa: PLC0415 - same
 
     site = load(config, files=False).site

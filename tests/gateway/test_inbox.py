@@ -39,13 +39,15 @@ async def test_sheds_reads_when_full_and_counts_them() -> None:
     told: list[bool] = []
     state, signal = Status(None, "offline", "cable", 1.0), Signal("beam", value=True, time=1.0)
     volts = Measurement("volts", 230.0, "VLT", "good", 1.0)
-    inbox.put("a", Batch([read(11), state, signal, volts], stored=lambda: told.append(True)))
+    shed: list[bool] = []
+    inbox.put("a", Batch([read(11), state, signal, volts], lambda: told.append(True), lambda: shed.append(True)))
     taken = await inbox.take(0.01)
     assert inbox.dropped == 2
     assert list(taken[1].batch.observations) == [state, signal]
     # A scanner must not be told that its dropped scan is stored.
     assert taken[1].batch.stored is None
     assert not told
+    assert shed
 
 
 async def test_a_flood_of_states_is_bounded_too() -> None:

@@ -11,9 +11,9 @@ from statistics import fmean
 import pytest
 
 from drivers.contract import Settings
+from drivers.lines import RecordingError
 from gateway.config.site import Device, Gateway, Segment, Site, Uplink
 from gateway.model import Port, ReadPoint, Rules
-from gateway.recording import RecordingError
 from gateway.replay import replay
 
 T0 = 1_790_000_000.0

@@ -20,7 +20,7 @@ PURE_MODULES = (
     "gateway/messages.py",
     "gateway/telemetry.py",
     "gateway/topics.py",
-    "gateway/recording.py",
+    "drivers/lines.py",
     "gateway/ids.py",
     "gateway/timestamps.py",
     "drivers/observations.py",

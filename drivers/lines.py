@@ -1,4 +1,4 @@
-"""Recordings: JSON lines of reads, signals and states in order of arrival (contract, "Recordings and replay"). Pure."""
+"""The line syntax of recordings and of posted reads: one JSON object, one read, signal or state. Pure."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ class Recorded(NamedTuple):
     received: float
 
 
-class _Line(msgspec.Struct, gc=False, omit_defaults=True):
-    time: float | str
-    device: str
+class Line(msgspec.Struct, gc=False, omit_defaults=True):
+    """The members of a line. A recording's has `time` and `device`; of what is posted, arrival and source say both."""
+
+    time: float | str | None = None
+    device: str | None = None
     antenna: Antenna | None = None
     epc: str | None = None
     id: str | None = None
@@ -46,7 +48,12 @@ class _Line(msgspec.Struct, gc=False, omit_defaults=True):
     received: float | str | None = None
 
 
-_decode = msgspec.json.Decoder(_Line).decode
+class _Recorded(Line, kw_only=True, gc=False, omit_defaults=True):
+    time: float | str
+    device: str
+
+
+_decode = msgspec.json.Decoder(_Recorded).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -56,15 +63,15 @@ def parse_line(text: str | bytes) -> Recorded:
         line = _decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise RecordingError(f"no line of a recording: {error}") from None
-    time = line.time if type(line.time) is float else _time(line.time)
-    received = time if line.received is None else _time(line.received)
+    time = line.time if type(line.time) is float else seconds(line.time)
+    received = time if line.received is None else seconds(line.received)
+    return Recorded(line.device, observed(line, time, received), received)
+
+
+def observed(line: Line, time: float, received: float) -> Observation:
+    """What a line says, at that time (Unix seconds). Raises `RecordingError`."""
     if line.epc is not None:
-        read = _read(line, "epc", _hex("epc", line.epc), time, received)
-        return Recorded(line.device, read, received)
-    return Recorded(line.device, _other(line, time, received), received)
-
-
-def _other(line: _Line, time: float, received: float) -> Observation:
+        return _read(line, "epc", from_hex("epc", line.epc), time, received)
     if line.code is not None:
         # A code's 0x1D and bytes beyond ASCII are code points of the same number (ISO 8859-1), others UTF-8.
         return _read(line, "code", _code(line.code), time, received)
@@ -79,7 +86,7 @@ def _other(line: _Line, time: float, received: float) -> Observation:
     raise RecordingError(f"a line needs one of {', '.join(_KINDS)}")
 
 
-def _read(line: _Line, scheme: Literal["epc", "code", "beacon"], value: bytes, time: float, received: float) -> Read:
+def _read(line: Line, scheme: Literal["epc", "code", "beacon"], value: bytes, time: float, received: float) -> Read:
     return Read(
         scheme,
         value,
@@ -92,11 +99,12 @@ def _read(line: _Line, scheme: Literal["epc", "code", "beacon"], value: bytes, t
         line.count,
         line.channel,
         line.pc,
-        _hex("tid", line.tid) if line.tid is not None else None,
+        from_hex("tid", line.tid) if line.tid is not None else None,
     )
 
 
-def _hex(name: str, text: str) -> bytes:
+def from_hex(name: str, text: str) -> bytes:
+    """Raises `RecordingError` that says what stands at `name`."""
     try:
         return bytes.fromhex(text)
     except ValueError:
@@ -110,7 +118,8 @@ def _code(text: str) -> bytes:
         return text.encode()
 
 
-def _time(value: float | str) -> float:
+def seconds(value: float | str) -> float:
+    """Unix seconds of Unix seconds or of an RFC 3339 time. Raises `RecordingError`."""
     if isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value)
@@ -127,7 +136,7 @@ def _time(value: float | str) -> float:
 def format_line(device: str, observation: Read | Signal | Status, received: float | None = None) -> str:
     """One line, without its end; measurements are no part of a recording."""
     # Times in full: one rounded digit can turn a decision that stands on a threshold.
-    line = _Line(time=observation.time, device=device)
+    line = Line(time=observation.time, device=device)
     if received is not None and received != observation.time:
         line.received = received
     match observation:
@@ -140,7 +149,7 @@ def format_line(device: str, observation: Read | Signal | Status, received: floa
     return _encode(line).decode()
 
 
-def _fill(line: _Line, read: Read) -> None:
+def _fill(line: Line, read: Read) -> None:
     line.antenna, line.rssi, line.phase, line.doppler = read.antenna, read.rssi, read.phase, read.doppler
     line.count, line.channel, line.pc = read.count, read.channel, read.pc
     line.tid = read.tid.hex() if read.tid is not None else None

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.contract import Read, Signal, Status
-from gateway.recording import Recorded, RecordingError, format_line, parse_line
+from drivers.lines import Recorded, RecordingError, format_line, parse_line
 
 # The examples of the contract, and what they say.
 EXAMPLES = [
