@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from urllib.parse import quote
 
 from drivers.observations import Read
@@ -21,9 +22,8 @@ _SEEN_BY_EPC = 0xF9FF
 
 Rename = Callable[[Identity], Identity | None]
 
-
 _SHORT = 256
-"""Bytes of a scan worth remembering: what one says is kept with its bytes, and there are thousands."""
+"""Bytes of a code worth remembering: what it says is kept with its bytes, so there are fewer of them than of tags."""
 
 _code = lru_cache(maxsize=4096)(barcode.identify)
 
@@ -49,7 +49,7 @@ class Resolver:
     def resolve(self, read: Read) -> Identity:
         """Never raises: what nobody can decode has a raw name."""
         if read.scheme == "code":
-            return _code(read.value) if len(read.value) <= _SHORT else barcode.identify(read.value)
+            return self._named(read)
         pc = read.pc
         key = (read.scheme, read.value, _UNKNOWN if pc is None else pc & _SEEN_BY_EPC)
         identity = self._young.get(key)
@@ -77,6 +77,8 @@ def identify(read: Read) -> Identity:
     """Who the read says it is, by itself. Never raises."""
     if read.scheme == "epc":
         return decode(read.value, read.pc)
+    if read.scheme == "code":
+        return _code(read.value) if len(read.value) <= _SHORT else barcode.identify(read.value)
     named = _BEACON.fullmatch(read.value)
     if named:
         return Identity(read.value.decode(), named[1].decode(), "instance")
