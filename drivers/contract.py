@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import msgspec
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo, WithJsonSchema
@@ -41,7 +41,9 @@ __all__ = [
     "DriverFactory",
     "Duration",
     "Measurement",
+    "Needed",
     "Observation",
+    "Place",
     "Positive",
     "ProtocolViolation",
     "Read",
@@ -92,12 +94,41 @@ class DriverFactory(Protocol):
     def __call__(self, settings: Any, ports: Mapping[Antenna, Any], context: Context) -> Driver: ...
 
 
+Place = tuple[int | str, ...]
+"""Where something stands: keys from the outer to the inner."""
+
+
+class Needed(NamedTuple):
+    """A file a device needs: the place below the device that makes it so, its name, and what to do without it."""
+
+    place: Place
+    file: str
+    remedy: str
+
+
 class Settings(BaseModel):
     """Base of every driver's settings, per device and per port: unknown keys are errors, values never change."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
     )
+
+    @property
+    def plain(self) -> str | None:
+        """Of a device: the key of the address to which it talks without TLS beyond this machine. None: it does not."""
+        return None
+
+    def flaws(self, device: str, ports: Mapping[Antenna, Any]) -> Iterable[tuple[Place, str]]:  # noqa: ARG002 - same
+        """What does not fit between a device of that name and its antennas: where below the device, and what to do."""
+        return ()
+
+    def needed(self, device: str) -> Iterable[Needed]:  # noqa: ARG002 - same
+        """Files that must be there although the configuration does not name them."""
+        return ()
+
+    def signal_names(self, antennas: Collection[Antenna]) -> Collection[str] | None:  # noqa: ARG002 - for those that do
+        """Of a device: the signals it gives when so configured, with these antennas. None: it does not say."""
+        return None
 
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")

@@ -57,7 +57,7 @@ class Port(msgspec.Struct, frozen=True):
 
 
 class Gate(msgspec.Struct, frozen=True):
-    """Reads of the portal count only while `signal` of `device` is on, and `hold` seconds longer."""
+    """Reads of the read point count only while `signal` of `device` is on, and `hold` seconds longer."""
 
     device: str
     signal: str

@@ -13,8 +13,8 @@ from gateway.config.devices import check_devices, validate
 from gateway.config.document import MAX_BYTES, Node, find, parse, plain
 from gateway.config.findings import Findings
 from gateway.config.problem import Code, ConfigError, Problem
-from gateway.config.references import Feed, check_references, feeds
-from gateway.config.security import check_files, check_links
+from gateway.config.references import Feed, check_references, check_signals, feeds
+from gateway.config.security import check_devices_links, check_files, check_links, check_needed
 
 __all__ = ["ConfigError", "Loaded", "Problem", "load"]
 
@@ -51,8 +51,11 @@ def _check(
     checked = validate(models.Site, root, (), findings)
     devices = check_devices(root, findings)
     check_references(root, findings)
+    check_signals(root, devices, findings)
     check_links(root, findings)
+    check_devices_links(devices, root, findings)
     check_files(root, path.parent, segments, findings)
+    check_needed(devices, path.parent, segments, findings)
     if checked is None or findings.errors:
         return None
     node = root.get("devices")

@@ -184,7 +184,7 @@ class ReadPoint(Settings):
     disposition: DispositionEitherWay = Dispositions()
     """`disposition`: a word of GS1's CBV 2.0 or a URI; at a portal also by direction."""
     gate: Gate | None = None
-    """At a portal: reads count only while this signal is on."""
+    """At a portal or a checkpoint: reads count only while this signal is on."""
     presence_timeout: Presence = None
     """In a zone: unseen for this long, an object has departed; `auto` is 30 s."""
     dwell: Duration = 1.0

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from gateway.config.document import Key, Node
 from gateway.config.findings import Findings
 from gateway.config.nearest import did_you_mean, listed
+from gateway.config.site import Device
 from gateway.config.variants import Variant, known
 
 Loc = tuple[Key, ...]
@@ -136,6 +137,19 @@ def _signal(name: Key, gate: Node, kind: Variant | None, findings: Findings) -> 
         findings.error("unknown-signal", ("read_points", name, "gate", "signal"), text)
 
 
+def check_signals(root: Node, devices: Mapping[str, Device], findings: Findings) -> None:
+    """Adds every gate whose signal its device's settings, which are right, do not name."""
+    for name, node in _items(root, "read_points").items():
+        gate = node.get("gate")
+        signal = gate.text("signal") if gate is not None else None
+        device = devices.get(str(gate.text("device"))) if gate is not None else None
+        names = device.settings.signal_names(device.ports) if device is not None else None
+        if device is not None and signal and names is not None and signal not in names:
+            there = f"its signals are {listed(sorted(names))}{did_you_mean(signal, names)}"
+            text = f"'{device.name}' gives no signal '{signal}': {there if names else 'its settings name none'}"
+            findings.error("unknown-signal", ("read_points", name, "gate", "signal"), text)
+
+
 def _by_direction(name: Key, node: Node, findings: Findings) -> None:
     kind = node.text("kind")
     for key in ("location", "biz_step", "disposition"):
@@ -151,7 +165,7 @@ _ONLY_AT = {
     "dwell": {"zone"},
     "hysteresis_db": {"zone"},
     "presence_timeout": {"zone"},
-    "gate": {"portal"},
+    "gate": {"checkpoint", "portal"},
 }
 
 

@@ -10,6 +10,7 @@ import msgspec
 from drivers.observations import Read
 from gateway.location.admission import Admission
 from gateway.location.floor import NO_LEVEL, Floor, Place
+from gateway.location.gate import GateState
 from gateway.location.outcome import MAX_TAGS, Counts, Key, Outcome
 from gateway.location.presence import WRITE_BACK
 from gateway.location.watch import Watch
@@ -53,6 +54,7 @@ class Checkpoint:
         self._objects: dict[str, Seen] = {}
         self._wheel = Wheel(self._ask)
         self._touched: list[Seen] = []
+        self._gate = GateState(point.gate) if point.gate else None
         self.present_count = 0
         """Instances that are quiet here."""
 
@@ -96,10 +98,19 @@ class Checkpoint:
         limit = now + max(self._point.dedup, self._point.dedup_class)
         self._wheel.arm_all([seen for seen in self._objects.values() if seen.armed > limit], now)
 
+    def signal(self, device: str, name: str, value: float, time: float) -> None:
+        """An input changed; it may be the gate's."""
+        gate = self._gate
+        if gate is not None and gate.gate.device == device and gate.gate.signal == name:
+            gate.signal(value, time)
+
     def hear(
         self, read: Read, key: Key, place: Place, level: float, time: float, now: float, out: list[Outcome]
     ) -> None:
-        """Take one read."""
+        """Take one read. While the gate is closed nothing was seen: what stays is new when it opens after `dedup`."""
+        if self._gate is not None and not self._gate.counts(time):
+            self._counts.gated += 1
+            return
         seen = self._seen.get(key)
         if seen is None:
             seen = self._meet(read, key, place, level, time, now, out)
@@ -227,6 +238,8 @@ class Checkpoint:
     def step(self, by: float, now: float) -> None:
         """The host's clock was set: what is quiet stays so for as long as it would have."""
         self._wheel = Wheel(self._ask)
+        if self._gate is not None:
+            self._gate.step(by)
         for seen in self._objects.values():
             seen.first += by
             seen.last += by
@@ -235,6 +248,8 @@ class Checkpoint:
 
     def replace(self, point: ReadPoint, now: float) -> None:
         """New rules for the same read point: what is quiet stays so."""
+        if point.gate != self._point.gate:
+            self._gate = GateState(point.gate) if point.gate else None
         self._point = point
         self._letters = self._floor.letters(point.name, "checkpoint")
         for seen in self._objects.values():

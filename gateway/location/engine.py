@@ -145,11 +145,14 @@ class Engine:
             if self._watch.status(device, seen, _past(seen.time, now)):
                 self._thaw(now)
         elif isinstance(seen, Signal):
+            time = _past(seen.time, now)
             for portal in self._portals.values():
-                portal.signal(device, seen.name, seen.value, _past(seen.time, now))
+                portal.signal(device, seen.name, seen.value, time)
+            for checkpoint in self._checkpoints.values():
+                checkpoint.signal(device, seen.name, seen.value, time)
             place = self._floor.devices.get(device, {}).get(seen.name)
             if place is not None and place.point.kind == "zone" and not seen.value:
-                self._zones.vacate(place, _past(seen.time, now), now, out)
+                self._zones.vacate(place, time, now, out)
 
     def _thaw(self, now: float) -> None:
         self._zones.thaw(now)

@@ -1,4 +1,4 @@
-"""A portal's gate: the signal that says when reads count."""
+"""The gate of a portal or a checkpoint: the signal that says when reads count."""
 
 from __future__ import annotations
 

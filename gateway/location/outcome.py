@@ -47,7 +47,7 @@ class Counts(msgspec.Struct):
     weak: int = 0
     """Below the RSSI floor."""
     gated: int = 0
-    """At a portal whose gate was closed."""
+    """At a read point whose gate was closed."""
     refused: int = 0
     """Beyond what one rule keeps at a time."""
     strays: int = 0

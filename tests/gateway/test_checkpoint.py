@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drivers.contract import Read
-from gateway.model import Identity, Port, Present, ReadPoint
+from gateway.model import Gate, Identity, Port, Present, ReadPoint
 
 
 @pytest.fixture
@@ -184,3 +184,66 @@ def test_last_seen_is_handed_out_for_writing_once_a_minute(belt):
     assert touched.since == 100.0
     assert touched.last_seen > 160.0
     assert w.engine.touched(10) == []
+
+
+def test_while_the_gate_is_closed_nothing_was_there(belt):
+    w = belt(gate=Gate("plc", "beam", 1.0))
+    w.read(99.0)
+    w.signal(100.0, True)
+    w.read(100.0)
+    w.read(103.0)
+    w.signal(104.0, False)
+    w.read(105.0)  # held
+    w.read(105.5)
+    assert times(w) == [100.0]
+    assert w.engine.counts.gated == 2
+    w.signal(109.0, True)
+    w.read(109.5)  # within `dedup` of the last read that counted
+    assert times(w) == [100.0]
+
+
+def test_what_stays_is_new_at_the_next_opening(belt):
+    """A crane at its lock: read all the time, observed at each locking."""
+    w = belt(gate=Gate("plc", "lock"))
+    for second in range(60):
+        if second % 20 in (10, 11):
+            w.signal(100.0 + second, second % 20 == 10, name="lock")
+        w.read(100.0 + second + 0.5)
+    assert times(w) == [110.5, 130.5, 150.5]
+    assert w.engine.counts.gated == 57
+
+
+def test_a_scan_of_a_class_counts_while_the_gate_is_open(belt):
+    w = belt(gate=Gate("plc", "beam"))
+    for time, value in ((100.0, 1), (101.0, 0), (102.0, 1)):
+        w.signal(time, value)
+        w.read(time + 0.5, tag="class:gtin")
+    assert times(w) == [100.5, 102.5]
+
+
+def test_a_read_that_comes_late_counts_by_its_own_time(belt):
+    w = belt(gate=Gate("plc", "beam"))
+    w.signal(100.0, True)
+    w.signal(102.0, False)
+    w.read(101.0, arrives=110.0)
+    w.read(103.0, arrives=110.0, tag="b")
+    assert [(one.object.uri, one.time) for one in w.events] == [("urn:test:a", 101.0)]
+
+
+def test_a_gate_that_changed_is_closed_until_it_says_otherwise(belt, rules):
+    w = belt(gate=Gate("plc", "beam"))
+    w.signal(100.0, True)
+    for gate, counts in ((Gate("plc", "beam"), True), (Gate("plc", "door"), False), (None, True)):
+        point = ReadPoint("belt", "urn:test:belt", "checkpoint", gate=gate)
+        w.replace(rules([point], [Port("reader", None, "belt")]), w.now + 1)
+        before = len(w.events)
+        w.read(w.now + 1, tag=str(gate))
+        assert (len(w.events) > before) == counts
+
+
+def test_a_gate_stays_as_it_is_when_the_clock_is_set(belt):
+    w = belt(gate=Gate("plc", "beam"))
+    w.signal(100.0, True)
+    w.engine.step(-50.0)
+    w.read(51.0)
+    assert times(w) == [51.0]

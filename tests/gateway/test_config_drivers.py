@@ -25,6 +25,11 @@ class Scale(Settings):
     '''Serial port.'''
     password: SecretRef | None = None
     '''Its password.'''
+    loads: tuple[str, ...] = Field((), strict=False)
+    '''Its signals.'''
+
+    def signal_names(self, antennas):
+        return {*self.loads, *antennas}
 
 class ScalePort(Settings):
     '''One platform of it.'''
@@ -77,7 +82,7 @@ def test_a_driver_of_another_distribution(plugin: Path) -> None:
         f"{SITE}  other: {{segment: rfid, driver: scale, port: /dev/ttyUSB0, password: '${{file:pw}}'}}\n"
     )
     device = load(plugin).site.devices["other"]
-    assert device.settings.model_dump() == {"port": "/dev/ttyUSB0", "password": "${file:pw}"}
+    assert device.settings.model_dump() == {"port": "/dev/ttyUSB0", "password": "${file:pw}", "loads": ()}
     assert "scale.device" in schema()["definitions"]
 
 
@@ -103,3 +108,30 @@ def test_a_broken_driver_is_an_error_of_its_devices(plugin: Path) -> None:
     (mistake,) = mistakes(plugin, "driver: broken, anything: 1")
     assert mistake[:2] == ("unknown-driver", "devices.other.driver")
     assert "installed but cannot be loaded (ModuleNotFoundError: No module named 'absent_module')" in mistake[2]
+
+
+@pytest.mark.parametrize(
+    ("scale", "signal", "text"),
+    [
+        ("loads: [full, empty]", "ful", "its signals are empty, full; did you mean 'full'?"),
+        ("antennas: {left: aisle}", "right", "its signals are left"),
+        ("password: '${file:pw}'", "full", "its settings name none"),
+        ("loads: [full, empty]", "full", None),
+        ("antennas: {left: aisle}", "left", None),
+    ],
+)
+def test_a_gate_opens_by_a_signal_that_its_device_s_settings_name(
+    plugin: Path, scale: str, signal: str, text: str | None
+) -> None:
+    gate = f"kind: checkpoint, gate: {{device: other, signal: {signal}}}"
+    other = f"  other: {{segment: rfid, driver: scale, port: COM1, {scale}}}\n"
+    plugin.write_text(SITE.replace("kind: zone", gate) + other)
+    try:
+        load(plugin)
+    except ConfigError as error:
+        [problem] = error.problems
+        assert (problem.code, problem.path) == ("unknown-signal", "read_points.aisle.gate.signal")
+        assert text is not None
+        assert text in problem.text
+    else:
+        assert text is None
