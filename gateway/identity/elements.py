@@ -33,7 +33,8 @@ _CHECKED = {
 """Digits of a value up to and with its check digit."""
 
 _DATED = frozenset(("11", "12", "13", "15", "16", "17", "4324", "4325", "4326", "7003", "7006", "7007", "7011", "8008"))
-_DAY_MAY_BE_ZERO = frozenset(("11", "12", "13", "15", "16", "17", "4324", "4325"))
+_DAYS = frozenset(("11", "12", "13", "15", "16", "17"))
+_DAY_MAY_BE_ZERO = _DAYS | {"4324", "4325"}
 
 _GMN_CHARACTERS = "!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 _GMN_CHECKS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -60,7 +61,7 @@ def check(identifier: str, value: str) -> None:
     row = _row(identifier)
     if row is None or row.ai != identifier:
         raise ValueError(f"there is no AI {identifier}")
-    if not value or not re.fullmatch(row.pattern, identifier + value):
+    if not value.isascii() or not value or not re.fullmatch(_pattern(row), identifier + value):
         raise ValueError(f"AI {identifier} cannot be {value!r}: it is {row.format}")
     digits = _CHECKED.get(identifier)
     if digits is not None and not has_check_digit(value[:digits]):
@@ -98,7 +99,8 @@ def _first(data: str) -> tuple[str, str]:
     row = _row(data[:4])
     if row is None:
         raise ValueError(f"no AI begins {data[:4]!r}")
-    found = re.match(row.pattern if row.separator_required else row.pattern.removesuffix("$"), data)
+    pattern = _pattern(row)
+    found = re.match(pattern if row.separator_required else pattern.removesuffix("$"), data)
     value = "".join(group or "" for group in found.groups()) if found else data[len(row.ai) :]
     check(row.ai, value)
     return row.ai, value
@@ -113,6 +115,11 @@ def _row(start: str) -> GS1ApplicationIdentifier | None:
         return GS1ApplicationIdentifier.extract(start)
     except ParseError:
         return None
+
+
+def _pattern(row: GS1ApplicationIdentifier) -> str:
+    """A day that does not exist still has six digits: what follows it is known."""
+    return rf"^{row.ai}(\d{{6}})$" if row.ai in _DAYS else row.pattern
 
 
 def _is_dated(identifier: str, value: str) -> bool:

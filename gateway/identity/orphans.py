@@ -1,0 +1,96 @@
+"""Identifiers without a GS1 id: raw tags, beacons and codes that no identity map names. Pure.
+
+Fed at the first sight of an identifier and with each event, never at a read; of bounded size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+
+import msgspec
+
+from drivers.observations import Antenna
+from gateway.identity.resolve import Rename
+from gateway.model import Identity, Present, Transition
+
+NAMELESS = frozenset(("raw", "afi", "ibeacon", "eddystone", "ble", "code"))
+"""Schemes of identifiers that are no GS1 id and no other EPC."""
+
+MOST = 1000
+"""Identifiers that are listed: the latest, and of those that were not seen lately the more frequent."""
+
+_WEIGHED = 16
+"""So many of the oldest are compared when one has to go."""
+
+
+class Orphan(msgspec.Struct, frozen=True, rename="camel"):
+    """An identifier, when and where it was seen (Unix seconds). `reads` are those that its events tell of."""
+
+    identifier: str
+    first_seen: float
+    last_seen: float
+    reads: int
+    device: str
+    antenna: Antenna | None
+    read_point: str
+
+
+class Orphans:
+    """Those of one segment. `forgotten` counts the ones that had to make room."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self.forgotten = 0
+        self._most = most
+        self._known: dict[str, tuple[Identity, Orphan]] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def meet(self, identity: Identity, time: float, device: str, antenna: Antenna | None, read_point: str) -> None:
+        """An identifier was looked up: it is new, or was not seen for a while."""
+        if identity.scheme not in NAMELESS:
+            return
+        uri = identity.uri
+        before = self._known.pop(uri, None)
+        first, reads = (before[1].first_seen, before[1].reads) if before else (time, 0)
+        self._known[uri] = identity, Orphan(uri, min(first, time), time, reads, device, antenna, read_point)
+        if len(self._known) > self._most:
+            oldest = islice(self._known.values(), _WEIGHED)
+            _, rarest = min(oldest, key=lambda one: one[1].reads)
+            del self._known[rarest.identifier]
+            self.forgotten += 1
+
+    def told(self, transition: Transition) -> None:
+        """An event tells of an object."""
+        known = self._known.get(transition.object.uri)
+        if known is None:
+            return
+        identity, one = known
+        strongest = transition.sources[0] if transition.sources else None
+        self._known[one.identifier] = (
+            identity,
+            Orphan(
+                one.identifier,
+                one.first_seen,
+                max(one.last_seen, transition.last_seen),
+                one.reads + transition.reads,
+                strongest.device if strongest else one.device,
+                strongest.antenna if strongest else one.antenna,
+                transition.read_point,
+            ),
+        )
+
+    def replace(self, rename: Rename | None) -> None:
+        """Another identity map: those that have a name now are no longer listed."""
+        if rename is not None:
+            self._known = {uri: known for uri, known in self._known.items() if rename(known[0]) is None}
+
+    def listed(self, present: Iterable[Present] = ()) -> list[Orphan]:
+        """The latest first. Of what is present still, `present` knows better when it was seen last."""
+        seen = {one.object.uri: one.last_seen for one in present if one.object.uri in self._known}
+        ones = (
+            msgspec.structs.replace(one, last_seen=max(one.last_seen, seen.get(uri, 0.0)), reads=max(1, one.reads))
+            for uri, (_, one) in self._known.items()
+        )
+        return sorted(ones, key=lambda one: -one.last_seen)
