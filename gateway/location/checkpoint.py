@@ -127,7 +127,7 @@ class Checkpoint:
     def _meet(
         self, read: Read, key: Key, place: Place, level: float, time: float, now: float, out: list[Outcome]
     ) -> Seen | None:
-        identity = self._admission.identify(read, key, self._point)
+        identity = self._admission.identify(read, key, place, time)
         if identity is None:
             return None
         window = self._point.dedup if identity.kind == "instance" else self._point.dedup_class
@@ -137,7 +137,7 @@ class Checkpoint:
         seen = self._objects.get(identity.uri)
         if seen is not None:
             if seen.key is None:
-                seen.key = key
+                seen.identity, seen.key = identity, key
                 self._seen[key] = seen
             elif time - seen.last > seen.window and self._due(seen) < time:
                 seen.come_anew(time)
@@ -255,6 +255,12 @@ class Checkpoint:
         for seen in self._objects.values():
             seen.window = point.dedup if seen.identity.kind == "instance" else point.dedup_class
         self._wheel.arm_all(self._objects.values(), now)
+
+    def rename(self) -> None:
+        """Identifiers may have other names from now on. What is quiet stays so under the name it has."""
+        for seen in self._seen.values():
+            seen.key = None
+        self._seen.clear()
 
     def close(self, out: list[Outcome]) -> None:
         """The read point left the configuration."""

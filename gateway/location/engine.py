@@ -12,7 +12,7 @@ from itertools import chain
 
 from drivers.observations import Observation, Read, Signal, Status
 from gateway.ids import Ids, text
-from gateway.location.admission import Admission
+from gateway.location.admission import Admission, Met
 from gateway.location.checkpoint import Checkpoint
 from gateway.location.floor import NO_LEVEL, Floor, Place
 from gateway.location.outcome import Counts, Key, Outcome, key
@@ -40,7 +40,8 @@ class Engine:
 
     `present` is what the outbox knew at the start; `lost` says that it should have known something and does not.
     `new_id` makes the ids of passages. `assume_online`: a device observes from the first that is heard of it, as in
-    recordings; otherwise from when it says so, and reads before that are what it held.
+    recordings; otherwise from when it says so, and reads before that are what it held. `met` is told of identities
+    that are looked up, which is not at every read.
     """
 
     def __init__(
@@ -52,13 +53,14 @@ class Engine:
         lost: bool = False,
         assume_online: bool = True,
         new_id: Callable[[float], str] | None = None,
+        met: Met | None = None,
     ) -> None:
         self.counts = Counts()
         ids = Ids()
         self._new_id = new_id or (lambda time: text(ids.new(time)))
         self._floor = Floor(rules)
         self._watch = Watch(self._floor)
-        self._admission = Admission(rules, resolve, self.counts)
+        self._admission = Admission(rules, resolve, self.counts, met)
         self._zones = Zones(self._floor, self._watch, self._admission, self.counts)
         self._checkpoints: dict[str, Checkpoint] = {}
         self._portals: dict[str, Portal] = {}
@@ -223,6 +225,15 @@ class Engine:
             checkpoint.step(by, self._now)
         self._compile()
         return out
+
+    def rename(self) -> None:
+        """`resolve` has other names from now on. An object departs under its old name when it is read under another."""
+        self._admission.rename()
+        self._zones.rename()
+        for portal in self._portals.values():
+            portal.rename()
+        for checkpoint in self._checkpoints.values():
+            checkpoint.rename()
 
     def replace(self, rules: Rules, now: float) -> list[Outcome]:
         """New rules between two observations. Presence is kept; what left the configuration departs."""

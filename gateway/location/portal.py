@@ -73,6 +73,7 @@ class Portal:
         self._new_id = new_id
         self._tags: dict[Key, Crossing] = {}
         self._objects: dict[str, Crossing] = {}
+        self._renamed: set[Key] = set()
         self._wheel = Wheel(self._due)
         self._judged: list[_Judged] = []
         self._tell_by = math.inf
@@ -111,6 +112,10 @@ class Portal:
         if tag.ports and time - tag.last > QUIET:
             self._judge(tag, tag.last + QUIET, now, out)
         if not tag.ports:
+            if key in self._renamed:
+                self._forget(tag)
+                self.hear(read, key, place, level, time, now, out)
+                return
             tag.anew |= tag.settled and time - tag.last > AWAY
             tag.restart(time)
             self._wheel.arm(tag, time + QUIET)
@@ -118,7 +123,8 @@ class Portal:
         tag.hear(place.side or "inside", place.letter, level, time)
 
     def _meet(self, read: Read, key: Key, place: Place, time: float) -> Crossing | None:
-        identity = self._admission.identify(read, key, place.point)
+        identity = self._admission.identify(read, key, place, time)
+        self._renamed.discard(key)
         if identity is None:
             return None
         tag = self._objects.get(identity.uri)
@@ -207,6 +213,10 @@ class Portal:
     def _forget(self, tag: Crossing) -> None:
         del self._objects[tag.identity.uri]
         del self._tags[tag.key]
+
+    def rename(self) -> None:
+        """Identifiers may have other names from now on. A crossing under way ends under the name it began with."""
+        self._renamed = set(self._tags)
 
     # Passages
 

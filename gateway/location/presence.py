@@ -16,9 +16,10 @@ from gateway.location.admission import Admission
 from gateway.location.floor import Floor, Place
 from gateway.location.memory import Departed, Memory
 from gateway.location.outcome import MAX_TAGS, Counts, Key, Outcome
+from gateway.location.renaming import Renaming
 from gateway.location.watch import Watch
 from gateway.location.wheel import Wheel
-from gateway.location.zone import Tag, ZoneRule
+from gateway.location.zone import Tag, ZoneRule, some_stand
 from gateway.model import Absent, DepartureReason, Identity, Present, ReadPoint, Source, Transition
 
 TIMEOUT: Final = 30.0
@@ -45,6 +46,7 @@ class Zones:
         self._counts = counts
         self._rule = ZoneRule(floor)
         self._tags: dict[Key, Tag] = {}
+        self._renaming = Renaming()
         self._objects: dict[str, Tag] = {}
         self._memory = Memory()
         self._wheel = Wheel(self._ask)
@@ -100,7 +102,7 @@ class Zones:
         self, read: Read, key: Key, place: Place, level: float, time: float, now: float, out: list[Outcome]
     ) -> None:
         """Take one read of a zone's antenna."""
-        tag = self._tags.get(key) or self._meet(read, key, place, time)
+        tag = self._tags.get(key) or self._meet(read, key, place, time, now, out)
         if tag is None:
             return
         if time < tag.decided:
@@ -111,7 +113,7 @@ class Zones:
         if silence > 0.0:
             if silence > self._patience(tag):
                 self._catch_up(tag, time, now, out)
-                tag = self._tags.get(key) or self._meet(read, key, place, time)
+                tag = self._tags.get(key) or self._meet(read, key, place, time, now, out)
                 if tag is None:
                     return
             tag.last_seen = time
@@ -148,15 +150,18 @@ class Zones:
             written=time,
         )
 
-    def _meet(self, read: Read, key: Key, place: Place, time: float) -> Tag | None:
+    def _meet(self, read: Read, key: Key, place: Place, time: float, now: float, out: list[Outcome]) -> Tag | None:
         """The tag of an identifier not met before: a new one, or an object known by another identifier."""
-        identity = self._admission.identify(read, key, place.point)
+        identity = self._admission.identify(read, key, place, time)
         if identity is None:
             return None
+        left = self._renaming.left(key, identity.uri, self._objects)
+        if left is not None:
+            self._depart(left, "configuration", now, now, out)
         tag = self._objects.get(identity.uri)
         if tag is not None:
             if tag.key is None:
-                tag.key = key
+                tag.identity, tag.key = identity, key
                 self._tags[key] = tag
             return tag
         if time < self._memory.last(identity.uri).decided:
@@ -319,6 +324,9 @@ class Zones:
         out: list[Outcome],
         gap: tuple[float, float] | None = None,
     ) -> None:
+        if tag.here < 0:
+            self._drop(tag)
+            return
         zone = self._rule.zones[tag.here].name
         reads, sources = self._sources(tag)
         departed = Transition(
@@ -366,6 +374,10 @@ class Zones:
 
     # What the configuration decides
 
+    def rename(self) -> None:
+        """Identifiers may have other names from now on: each is looked up again when it is read next."""
+        self._renaming.begin(self._tags, self._objects)
+
     def replace(self, now: float, out: list[Outcome]) -> None:
         """New rules: what left the configuration departs, the rest stays."""
         self._rule.replace(self._floor)
@@ -377,15 +389,10 @@ class Zones:
             if tag.here < 0:
                 if not tag.ports:
                     self._drop(tag)
-            elif not self._rule.letters[tag.here] or not _some_stand(heard, standing):
+            elif not self._rule.letters[tag.here] or not some_stand(heard, standing):
                 self._depart(tag, "configuration", now, now, out)
             else:
                 self._wheel.arm(tag, now)
-
-
-def _some_stand(heard: str, standing: str) -> bool:
-    """Whether any antenna that heard it still stands, or it is only known from before."""
-    return not heard or any(letter in standing for letter in heard)
 
 
 def _timeout(zone: ReadPoint) -> float:

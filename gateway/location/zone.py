@@ -249,3 +249,8 @@ def _rebase(levels: array[float], clock: float) -> float:
         levels[at + _TOTAL] *= factor
     levels[_LEADING] -= clock
     return 0.0
+
+
+def some_stand(heard: str, standing: str) -> bool:
+    """Whether any antenna that heard a tag still stands, or it is only known from before."""
+    return not heard or any(letter in standing for letter in heard)
