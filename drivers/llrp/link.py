@@ -1,4 +1,4 @@
-"""The byte stream to a reader: TCP or TLS, bound to an interface, cut into frames. Every socket is made here."""
+"""The byte stream to a reader: TCP or TLS, bound to an interface, cut into frames."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from drivers.contract import Disconnected, Unreachable
 from drivers.llrp.codec.framing import Framer
 from drivers.llrp.settings import Settings, Tls
+from drivers.sockets import connected, words
 
 _CHUNK = 64 * 2**10
 _GOODBYE = 1.0
@@ -32,7 +33,7 @@ class Link:
             try:
                 data = await self._reader.read(_CHUNK)
             except OSError as error:
-                raise Disconnected(f"the connection broke: {_words(error)}") from error
+                raise Disconnected(f"the connection broke: {words(error)}") from error
             if not data:
                 raise Disconnected("the reader closed the connection")
             frames = self._framer.feed(data)
@@ -45,7 +46,7 @@ class Link:
             self._writer.write(b"".join(frames))
             await self._writer.drain()
         except OSError as error:
-            raise Disconnected(f"the connection broke: {_words(error)}") from error
+            raise Disconnected(f"the connection broke: {words(error)}") from error
 
     async def close(self, farewell: bytes | None = None) -> None:
         """Says goodbye where one is given, waits a little for the reader to hang up, and frees the socket."""
@@ -69,7 +70,7 @@ async def connect(settings: Settings, *, interface: str | None, base: str) -> Li
     context = None if settings.tls is None else _context(settings.tls, Path(base))
     try:
         async with asyncio.timeout(settings.connect_timeout):
-            sock = await _socket(host, port, interface)
+            sock = await connected(host, port, interface, advice="is the reader on, and LLRP enabled in it?")
     except TimeoutError as error:
         raise Unreachable(
             f"{where} did not answer within {settings.connect_timeout:g} s: is the reader on, and the address right?"
@@ -104,48 +105,10 @@ async def _open(
         raise Unreachable(f"the certificate of {host} is not accepted: {error.verify_message}; see tls.ca") from error
     except (OSError, TimeoutError) as error:
         raise Unreachable(
-            f"TLS with {host} failed: {_words(error)}; does this port speak TLS, and does it want a client certificate?"
+            f"TLS with {host} failed: {words(error)}; does this port speak TLS, and does it want a client certificate?"
         ) from error
     shown = writer.get_extra_info("ssl_object")
     return Link(reader, writer), shown.getpeercert(binary_form=True)
-
-
-async def _socket(host: str, port: int, interface: str | None) -> socket.socket:
-    """A connected socket: every address of the name is tried in turn."""
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, ValueError) as error:  # ValueError: what cannot be a name
-        raise Unreachable(f"the name {host} is not known: {_words(error)}; check host, or write its address") from error
-    failure: OSError | None = None
-    for family, kind, protocol, _, address in found:
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.setblocking(False)
-            _bind(sock, interface)
-            await loop.sock_connect(sock, address)
-        except OSError as error:
-            sock.close()
-            failure = error
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
-    raise Unreachable(
-        f"{host}:{port} does not take the connection: {_words(failure)}; is the reader on, and LLRP enabled in it?"
-    ) from failure
-
-
-def _bind(sock: socket.socket, interface: str | None) -> None:
-    if interface is None:
-        return
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
-    except OSError as error:
-        raise Unreachable(
-            f"the socket cannot be bound to {interface}: {_words(error)}; does it exist (ip link), see device_interface"
-        ) from error
 
 
 def _context(tls: Tls, base: Path) -> ssl.SSLContext:
@@ -160,15 +123,9 @@ def _context(tls: Tls, base: Path) -> ssl.SSLContext:
             context.load_cert_chain(base / tls.cert, None if tls.key is None else base / tls.key, password="")
     except (OSError, ssl.SSLError) as error:
         files = ", ".join(name for name in (tls.ca, tls.cert, tls.key) if name)
-        raise Unreachable(f"the TLS files cannot be used ({files}): {_words(error)}") from error
+        raise Unreachable(f"the TLS files cannot be used ({files}): {words(error)}") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if tls.fingerprint is not None:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _words(error: BaseException | None) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
