@@ -1,4 +1,7 @@
-"""Which drivers there are: a name → where its classes are. Nothing is imported before it is first used."""
+"""Which drivers there are: a name → where its classes are. Nothing is imported before it is first used.
+
+Drivers of other distributions run with the gateway's rights: only those that a configuration lists are ever loaded.
+"""
 
 from __future__ import annotations
 
@@ -48,24 +51,44 @@ _OWN = {
 
 
 def names() -> list[str]:
-    """Names of all drivers, ours and those that other distributions declare in the group `readpoint.drivers`."""
-    return sorted({*_OWN, *_others()})
+    """Names of our own drivers."""
+    return sorted(_OWN)
+
+
+def installed() -> list[str]:
+    """Names that other distributions declare in the group `readpoint.drivers`; nothing of theirs is imported."""
+    return sorted(_others().keys() - _OWN.keys())
+
+
+def origin(name: str) -> str:
+    """Which distributions bring an installed driver, as `acme-desk 1.0`. KeyError if there is none."""
+    dists = (point.dist for point in _others()[name])
+    return " and ".join(f"{dist.name} {dist.version}" if dist is not None else "?" for dist in dists)
 
 
 def entry(name: str) -> Entry:
-    """The entry of that name. KeyError if there is none; ImportError, AttributeError, TypeError if it is broken."""
+    """The entry of that name. KeyError if there is none; ImportError, AttributeError, TypeError if it is broken.
+
+    One of another distribution is imported here: ask only for what the configuration lists.
+    """
     if name in _OWN:
         return _OWN[name]
-    found = _others()[name].load()
+    points = _others()[name]
+    if len(points) > 1:
+        raise TypeError(f"{origin(name)} both bring it, uninstall one")
+    found = points[0].load()
     if not isinstance(found, Entry):
-        raise TypeError(f"driver {name}: its entry point {_others()[name].value} is no drivers.registry.Entry")
+        raise TypeError(f"its entry point {points[0].value} is no drivers.registry.Entry")
     return found
 
 
 @cache
-def _others() -> dict[str, EntryPoint]:
+def _others() -> dict[str, list[EntryPoint]]:
     """Looked for once: what is installed does not change while a process runs, and looking takes milliseconds."""
-    return {point.name: point for point in entry_points(group="readpoint.drivers")}
+    found: dict[str, list[EntryPoint]] = {}
+    for point in entry_points(group="readpoint.drivers"):
+        found.setdefault(point.name, []).append(point)
+    return found
 
 
 def _load(path: str) -> object:

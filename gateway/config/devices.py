@@ -15,7 +15,7 @@ from gateway.config.explain import explain, fields
 from gateway.config.findings import Findings
 from gateway.config.models import DeviceKeys, PortKeys
 from gateway.config.nearest import did_you_mean, listed
-from gateway.config.variants import AnyDevice, AnyPort, Variant, known, likely, own_values, trouble
+from gateway.config.variants import AnyDevice, AnyPort, Variant, known, likely, own_values, trouble, usable
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -25,24 +25,42 @@ CONTEXT = {"file": True}
 
 def check_devices(root: Node, findings: Findings) -> dict[str, site.Device]:
     """The devices that are right; of the others all mistakes."""
+    drivers = usable(root)
+    _listed(root.get("drivers"), findings)
     node = root.get("devices")
     if node is None or node.kind != "mapping":
         return {}
-    return {str(name): device for name, item in node.items.items() if (device := _device(name, item, findings))}
+    return {
+        str(name): device for name, item in node.items.items() if (device := _device(name, item, drivers, findings))
+    }
 
 
-def _device(name: Key, node: Node, findings: Findings) -> site.Device | None:
+def _listed(node: Node | None, findings: Findings) -> None:
+    """The drivers of other distributions that the site wants."""
+    for index, item in node.items.items() if node is not None and node.kind == "sequence" else ():
+        name, there = item.value, registry.installed()
+        if name in registry.names():
+            findings.warn("no-effect", ("drivers", index), f"'{name}' is a driver of readpoint: it needs no line here")
+        elif isinstance(name, str) and name not in there:
+            text = f"no installed distribution brings a driver '{name}'; there are {listed(there)}"
+            remedy = "install it into the environment that readpoint runs in"
+            findings.error("unknown-driver", ("drivers", index), f"{text}{did_you_mean(name, there) or f'; {remedy}'}")
+
+
+def _device(name: Key, node: Node, drivers: tuple[str, ...], findings: Findings) -> site.Device | None:
     loc: tuple[Key, ...] = ("devices", name)
     if node.kind != "mapping":
         validate(DeviceKeys, node, loc, findings)
         return None
-    kind = _variant(node, loc, findings)
+    kind = _variant(node, loc, drivers, findings)
     shared = validate(kind.device if kind else AnyDevice, node, loc, findings, _of_antennas(kind))
     ports = _ports(kind, node.get("antennas"), (*loc, "antennas"), findings)
-    if shared is None or kind is None or known(shared.driver) is None:
+    if shared is None or kind is None or known(shared.driver, drivers) is None:
         return None
     values = cast("dict[object, object]", plain(node))
     settings = kind.entry.settings_type().model_validate(own_values(values, DeviceKeys), context=CONTEXT)
+    for place, text in settings.flaws(str(name), ports):
+        findings.error("bad-value", (*loc, *place), text)
     return site.Device(str(name), shared.driver, shared.segment, settings, ports)
 
 
@@ -52,17 +70,30 @@ def _of_antennas(kind: Variant | None) -> dict[str, str]:
     return {key: f"it belongs to an antenna, as in antennas: {{1: {{read_point: NAME, {key}: …}}}}" for key in keys}
 
 
-def _variant(node: Node, loc: tuple[Key, ...], findings: Findings) -> Variant | None:
+def _variant(node: Node, loc: tuple[Key, ...], drivers: tuple[str, ...], findings: Findings) -> Variant | None:
     """The settings of the device's driver; of the one probably meant where there is none of that name."""
-    driver, names = node.text("driver"), registry.names()
-    kind = known(driver)
+    driver, place = node.text("driver"), (*loc, "driver")
+    kind = known(driver, drivers)
     if kind is not None or driver is None:
-        return kind or likely(driver, node.items)
-    text = f"there is no driver '{driver}'; the drivers are {listed(names)}{did_you_mean(driver, names)}"
-    if driver in names:
+        return kind or likely(driver, node.items, drivers)
+    if driver in drivers:
         text = f"driver '{driver}' is installed but cannot be loaded ({trouble(driver)}): install it again"
-    findings.error("unknown-driver", (*loc, "driver"), text)
-    return likely(driver, node.items)
+        findings.error("unknown-driver", place, text)
+    elif driver in registry.installed():
+        _unlisted(driver, drivers, place, findings)
+        return None
+    else:
+        text = f"there is no driver '{driver}'; the drivers are {listed(drivers)}{did_you_mean(driver, drivers)}"
+        findings.error("unknown-driver", place, text)
+    return likely(driver, node.items, drivers)
+
+
+def _unlisted(driver: str, drivers: tuple[str, ...], place: tuple[Key, ...], findings: Findings) -> None:
+    """Code of others runs only where somebody has said so: it is not even imported to look at its settings."""
+    line = ", ".join(sorted({driver, *drivers} - {*registry.names()}))
+    text = f"driver '{driver}' is not readpoint's own: it comes with {registry.origin(driver)}"
+    remedy = f"if you trust it, put this line at the top level of the file: drivers: [{line}]"
+    findings.error("unlisted-driver", place, f"{text}; {remedy}")
 
 
 def _ports(

@@ -248,3 +248,5 @@ class Site(Settings):
     """Places where reads are taken, by name."""
     devices: dict[Name, Any] = Field({})
     """What stands on the floor, by name."""
+    drivers: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Drivers of other distributions that this site trusts, by name, as in `[acme]`; readpoint's own need no line."""

@@ -29,6 +29,7 @@ Code = Literal[
     "bad-sgln",
     "secret-inline",
     "unknown-driver",
+    "unlisted-driver",
     "unknown-timezone",
     "unknown-word",
     "unknown-scheme",

@@ -14,7 +14,7 @@ from gateway.config.document import Key, Node
 from gateway.config.findings import Findings
 from gateway.config.nearest import did_you_mean, listed
 from gateway.config.site import Device
-from gateway.config.variants import Variant, known
+from gateway.config.variants import Variant, known, usable
 
 Loc = tuple[Key, ...]
 
@@ -34,13 +34,14 @@ class _Names(NamedTuple):
     read_points: dict[Key, Node]
     devices: dict[Key, Node]
     gates: set[object]
+    drivers: tuple[str, ...]
 
 
 def check_references(root: Node, findings: Findings) -> None:
     """Adds every mistake and every oddity between the parts of the site."""
     points = _items(root, "read_points")
     gates: set[object] = {gate.text("device") for point in points.values() if (gate := point.get("gate"))}
-    names = _Names(_items(root, "segments"), points, _items(root, "devices"), gates)
+    names = _Names(_items(root, "segments"), points, _items(root, "devices"), gates, usable(root))
     found = list(feeds(names.devices))
     by_point: dict[str, list[Feed]] = defaultdict(list)
     for feed in found:
@@ -93,7 +94,7 @@ def _placed(device: Key, node: Node, names: _Names, findings: Findings) -> None:
     if node.get("read_point") and node.get("antennas"):
         text = "either read_point for the whole device, or antennas: remove one"
         findings.error("both-given", (*loc, "read_point"), text, at_key=True)
-    kind = known(node.text("driver"))
+    kind = known(node.text("driver"), names.drivers)
     if node.get("read_point") or node.get("antennas") or device in names.gates or kind is None:
         return
     if kind.entry.reads:
@@ -126,7 +127,7 @@ def _gate(name: Key, node: Node, names: _Names, findings: Findings) -> None:
         text = f"there is no device '{device}'; the devices are {listed(names.devices)}{hint}"
         findings.error("unknown-device", ("read_points", name, "gate", "device"), text)
     elif gate is not None and device is not None:
-        _signal(name, gate, known(names.devices[device].text("driver")), findings)
+        _signal(name, gate, known(names.devices[device].text("driver"), names.drivers), findings)
 
 
 def _signal(name: Key, gate: Node, kind: Variant | None, findings: Findings) -> None:

@@ -6,23 +6,28 @@ what does not fit together.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from copy import deepcopy
 from typing import Any
 
 from pydantic import BaseModel
 
+from drivers import registry
 from gateway.config.models import DeviceKeys, PortKeys, Site
 from gateway.config.values import NAME
-from gateway.config.variants import drivers, variant
+from gateway.config.variants import variant
 
 Json = dict[str, Any]
 
 
-def schema() -> Json:
-    """The whole schema, with the drivers that are installed here."""
+def schema(others: Collection[str] = ()) -> Json:
+    """The whole schema, with our drivers and those `others` of other distributions, which are imported.
+
+    KeyError for one that is not installed; ImportError, AttributeError, TypeError for a broken one.
+    """
     definitions: Json = {}
     site = _definition(Site, "", definitions)
-    names = drivers()
+    names = sorted({*registry.names(), *others})
     for name in names:
         _driver(name, definitions)
     definitions["device"] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from pydantic_core import PydanticCustomError
@@ -12,8 +12,9 @@ from pydantic_core import PydanticCustomError
 from gateway.config.document import Key, Node
 from gateway.config.files import open_file
 from gateway.config.findings import Findings
+from gateway.config.site import Device
 from gateway.config.values import Url, is_loopback, parse_url
-from gateway.config.variants import known
+from gateway.config.variants import known, usable
 
 Loc = tuple[Key, ...]
 
@@ -26,7 +27,29 @@ def check_links(root: Node, findings: Findings) -> None:
             _uplink(("segments", name, "uplink"), uplink, findings)
     allowed = {name: _allowed(node) for name, node in _items(root, "segments")}
     for name, node in _items(root, "devices"):
-        _device(("devices", name), node, allowed, findings)
+        _device(("devices", name), node, allowed, usable(root), findings)
+
+
+def check_devices_links(devices: Mapping[str, Device], root: Node, findings: Findings) -> None:
+    """The same of devices whose settings say themselves that they talk in plain text."""
+    allowed = {name: _allowed(node) for name, node in _items(root, "segments")}
+    for name, device in devices.items():
+        key, driver = device.settings.plain, device.driver
+        if key is not None and driver not in allowed.get(device.segment, set()):
+            text = f"{driver} without TLS, and segment '{device.segment}' does not accept that: use TLS"
+            findings.error(
+                "plain-not-allowed", ("devices", name, key), f"{text}, or give the segment plain_devices: [{driver}]"
+            )
+
+
+def check_needed(
+    devices: Mapping[str, Device], base: Path, segments: Collection[str] | None, findings: Findings
+) -> None:
+    """Adds every file that a device needs by custom, beside this file, and that is not there."""
+    for name, device in devices.items():
+        if segments is None or device.segment in segments:
+            for place, file, remedy in device.settings.needed(name):
+                _file(("devices", name, *place), base / file, findings, remedy)
 
 
 def check_files(root: Node, base: Path, segments: Collection[str] | None, findings: Findings) -> None:
@@ -79,9 +102,11 @@ def _allowed(segment: Node) -> set[object]:
     return {item.value for item in drivers.items.values()} if drivers is not None else set()
 
 
-def _device(loc: Loc, node: Node, allowed: dict[Key, set[object]], findings: Findings) -> None:
+def _device(
+    loc: Loc, node: Node, allowed: dict[Key, set[object]], drivers: Collection[str], findings: Findings
+) -> None:
     driver, host, segment = node.text("driver"), node.text("host"), node.text("segment")
-    kind = known(driver)
+    kind = known(driver, drivers)
     if kind is None or host is None or segment not in allowed or not kind.may_encrypt:
         return
     tls = node.get("tls")
@@ -99,12 +124,12 @@ def _tls(loc: Loc, node: Node | None, base: Path, findings: Findings) -> None:
             _file((*loc, key), base / name, findings)
 
 
-def _file(loc: Loc, path: Path, findings: Findings) -> None:
+def _file(loc: Loc, path: Path, findings: Findings, remedy: str = "paths are relative to this file's folder") -> None:
     try:
         with open_file(path) as file:
             mode = os.fstat(file.fileno()).st_mode
     except FileNotFoundError:
-        findings.error("file-missing", loc, f"there is no file {path}: paths are relative to this file's folder")
+        findings.error("file-missing", loc, f"there is no file {path}: {remedy}")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         findings.error("file-unreadable", loc, f"{path}: {reason}")

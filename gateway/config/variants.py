@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 
 from drivers import registry
 from drivers.contract import Settings
+from gateway.config.document import Node
 from gateway.config.explain import fields
 from gateway.config.models import DeviceKeys, PortKeys
 from gateway.config.nearest import nearest
@@ -52,14 +53,16 @@ def variant(driver: str) -> Variant:
     return Variant(entry, device, port)
 
 
-def drivers() -> list[str]:
-    """Names of the drivers that can be loaded."""
-    return [name for name in registry.names() if not trouble(name)]
+def usable(root: Node) -> tuple[str, ...]:
+    """Names of the drivers that a site may use: ours, and of the installed ones those that it lists."""
+    listed = root.get("drivers")
+    wanted = {item.value for item in listed.items.values()} if listed is not None else set()
+    return tuple(sorted((*registry.names(), *(name for name in registry.installed() if name in wanted))))
 
 
-def known(driver: object) -> Variant | None:
-    """What a device with that driver may have, if there is such a driver and it can be loaded."""
-    return variant(driver) if isinstance(driver, str) and driver in registry.names() and not trouble(driver) else None
+def known(driver: object, among: Collection[str]) -> Variant | None:
+    """What a device with that driver may have, if it is `among` the usable ones and can be loaded."""
+    return variant(driver) if isinstance(driver, str) and driver in among and not trouble(driver) else None
 
 
 @lru_cache
@@ -76,9 +79,9 @@ def _joined(name: str, shared: type[_Shared], own: type[Settings]) -> type[_Shar
     return cast("type[_Shared]", create_model(name, __base__=(shared, own), __doc__=own.__doc__))
 
 
-def likely(driver: object, keys: Collection[object]) -> Variant | None:
+def likely(driver: object, keys: Collection[object], among: Collection[str]) -> Variant | None:
     """The driver that was probably meant: by its name, else the one that knows most of these keys, at least half."""
-    names = drivers()
+    names = [name for name in among if not trouble(name)]
     by_name = nearest(driver, names)
     if by_name:
         return variant(by_name)

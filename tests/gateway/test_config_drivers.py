@@ -41,6 +41,7 @@ version: 1
 gateway: {id: gw-07, site: dc1}
 segments: {rfid: {uplink: {url: "mqtt://127.0.0.1"}, plain_devices: [llrp]}}
 read_points: {aisle: {uri: "urn:x:aisle", kind: zone}}
+drivers: [scale, broken]
 devices:
   reader: {driver: llrp, segment: rfid, host: 10.0.0.1, antennas: {1: aisle}}
 """
@@ -83,7 +84,58 @@ def test_a_driver_of_another_distribution(plugin: Path) -> None:
     )
     device = load(plugin).site.devices["other"]
     assert device.settings.model_dump() == {"port": "/dev/ttyUSB0", "password": "${file:pw}", "loads": ()}
-    assert "scale.device" in schema()["definitions"]
+    assert "scale.device" not in schema()["definitions"]
+    assert "scale.device" in schema(["scale"])["definitions"]
+
+
+@pytest.mark.parametrize(
+    ("before", "line"), [("", "drivers: [scale]"), ("drivers: [broken]\n", "drivers: [broken, scale]")]
+)
+def test_an_unlisted_driver_is_refused_with_the_line_to_add_and_not_imported(
+    plugin: Path, before: str, line: str
+) -> None:
+    device = "  other: {segment: rfid, driver: scale, port: /dev/ttyUSB0}\n"
+    plugin.write_text(SITE.replace("drivers: [scale, broken]\n", before) + device)
+    with pytest.raises(ConfigError) as error:
+        load(plugin)
+    [problem] = error.value.problems
+    assert (problem.code, problem.path) == ("unlisted-driver", "devices.other.driver")
+    assert "it comes with scale-plugin 1.0" in problem.text
+    assert problem.text.endswith(line)
+    assert "scale_plugin" not in sys.modules
+    plugin.write_text(SITE.replace("drivers: [scale, broken]", line) + device)
+    load(plugin)
+
+
+def test_nothing_is_imported_that_is_only_listed(plugin: Path) -> None:
+    plugin.write_text(SITE)
+    load(plugin)
+    assert "scale_plugin" not in sys.modules
+
+
+def test_a_listed_driver_that_nobody_brings(plugin: Path) -> None:
+    plugin.write_text(SITE.replace("[scale, broken]", "[llrp, scael, acme]"))
+    with pytest.raises(ConfigError) as error:
+        load(plugin)
+    assert [(one.code, one.path) for one in error.value.problems] == [
+        ("unknown-driver", "drivers.1"),
+        ("unknown-driver", "drivers.2"),
+    ]
+    assert "did you mean 'scale'?" in error.value.problems[0].text
+    assert "install it into the environment" in error.value.problems[1].text
+    assert [(one.code, one.path) for one in error.value.warnings] == [("no-effect", "drivers.0")]
+
+
+def test_a_name_that_two_distributions_bring_is_nobodys(plugin: Path, tmp_path: Path) -> None:
+    info = tmp_path / "site-packages" / "rival-2.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: rival\nVersion: 2.0\n")
+    (info / "entry_points.txt").write_text("[readpoint.drivers]\nscale = scale_plugin:SCALE\nllrp = rival:LLRP\n")
+    forget()
+    (mistake,) = mistakes(plugin, "driver: scale, port: a")
+    assert mistake[0] == "unknown-driver"
+    assert "both bring it, uninstall one" in mistake[2]
+    assert registry.installed() == ["broken", "scale"], "ours are ours"
 
 
 def test_a_secret_in_the_file(plugin: Path) -> None:
