@@ -1,0 +1,122 @@
+"""Whose turn it is on a bus: one request at a time, each block at its interval, dead units rarely. Pure."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from itertools import count
+
+from drivers.modbus.registers import Block, halves
+from drivers.modbus.sunspec import Asking
+
+SHARE = 40.0
+"""A dead unit rests so many times as long as asking it in vain has taken, so that the others lose 2.5 % by it."""
+LONGEST_REST = 1800.0
+LEAST_REST = 5.0
+_SLOWEST = 60.0
+"""A block that a unit refuses is asked for no more rarely than this (s)."""
+
+
+class Unit:
+    """One station of the bus. `rests_until` is None while it answers."""
+
+    def __init__(self, name: str | None, number: int) -> None:
+        self.name = name
+        self.number = number
+        self.heard = False
+        self.failures = 0
+        self.rests_until: float | None = None
+
+    @property
+    def label(self) -> str:
+        """What a person calls it."""
+        return f"unit {self.number}" if self.name is None else f"{self.name} (unit {self.number})"
+
+
+class Task:
+    """A block of a unit that is read every `interval` seconds; or a discovery, which ends and leaves blocks."""
+
+    def __init__(self, unit: Unit, block: Block, interval: float, asking: Asking | None = None) -> None:
+        self.unit = unit
+        self.block = block
+        self.interval = interval
+        self.asking = asking
+        self.refusals = 0
+        self.due = 0.0
+
+
+class Schedule:
+    """What is asked next. Times are those of one monotonic clock, in seconds."""
+
+    def __init__(self, tasks: Iterable[Task], now: float) -> None:
+        self._order = count()
+        self._heap: list[tuple[float, int, Task]] = []
+        for task in tasks:
+            self.add(task, now)
+
+    def add(self, task: Task, due: float) -> None:
+        """Asks for it from then on."""
+        task.due = due
+        heapq.heappush(self._heap, (due, next(self._order), task))
+
+    def next(self, now: float) -> tuple[Task | None, float]:
+        """The task to be asked now, taken out until it is answered or not; else None and when there will be one."""
+        while self._heap:
+            due, _, task = self._heap[0]
+            if due > now:
+                return None, due
+            heapq.heappop(self._heap)
+            rests = task.unit.rests_until
+            if rests is None or rests <= now:
+                return task, now
+            self.add(task, rests)
+        return None, now + LEAST_REST
+
+    def answered(self, task: Task, now: float) -> bool:
+        """Its unit answered, if only to refuse. True if the unit had been dead: its other blocks are due again."""
+        unit = task.unit
+        revived = unit.rests_until is not None
+        unit.heard, unit.failures, unit.rests_until = True, 0, None
+        if revived:
+            self._wake(unit, now)
+        return revived
+
+    def again(self, task: Task, now: float) -> None:
+        """Its next turn: an interval after the last was due; turns that were missed are not made up for."""
+        interval = min(task.interval * 2**task.refusals, max(_SLOWEST, task.interval))
+        self.add(task, max(task.due + interval, now))
+
+    def silent(self, task: Task, now: float, cost: float) -> bool:
+        """Nobody answered, which took `cost` seconds. True if the unit is taken for dead, from now on.
+
+        A unit that was heard is asked once more first. The rest doubles with every probe in vain.
+        """
+        unit = task.unit
+        unit.failures += 1
+        if unit.heard and unit.failures == 1:
+            self.add(task, now)
+            return False
+        died = unit.rests_until is None
+        probes = unit.failures - (2 if unit.heard else 1)
+        rest = max(LEAST_REST, cost * SHARE) * 2.0 ** min(max(probes, 0), 12)
+        unit.rests_until = now + min(rest, LONGEST_REST)
+        self.add(task, unit.rests_until)
+        return died
+
+    def split(self, task: Task, now: float) -> bool:
+        """The unit refuses some address of a block: each half is asked for on its own. False for a single point."""
+        parts = halves(task.block)
+        if len(parts) < 2:
+            task.refusals += 1
+            return False
+        for part in parts:
+            self.add(Task(task.unit, part, task.interval), now)
+        return True
+
+    def _wake(self, unit: Unit, now: float) -> None:
+        waiting, self._heap = self._heap, []
+        for due, order, task in waiting:
+            self._heap.append((now if task.unit is unit else due, order, task))
+            if task.unit is unit:
+                task.due = now
+        heapq.heapify(self._heap)
