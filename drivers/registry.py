@@ -40,6 +40,9 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 _OWN = {
+    "ble": Entry(
+        "drivers.ble.driver:BleDriver", "drivers.ble.settings:Settings", "drivers.ble.settings:PortSettings"
+    ),
     "llrp": Entry(
         "drivers.llrp.driver:LlrpDriver",
         "drivers.llrp.settings:Settings",
