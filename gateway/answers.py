@@ -16,6 +16,7 @@ from gateway.config.site import Device, Segment, Site
 from gateway.control import protocol
 from gateway.control.feed import Feed
 from gateway.devices import Devices
+from gateway.identity.directory import Directory
 from gateway.inbox import Inbox, Received
 from gateway.location.engine import Engine
 from gateway.messages import Composer
@@ -40,13 +41,14 @@ class Parts(msgspec.Struct, eq=False):
     outbox: Outbox
     inbox: Inbox
     composer: Composer
+    directory: Directory
     engine: Engine
     pipeline: Pipeline
     uplink: Uplink
     devices: Devices
 
     def takes(self, site: Site) -> bool:
-        """Whether it can go on with this configuration: all that is different is read points, rules and devices."""
+        """Whether it can go on with this configuration: all that differs is read points, rules, names, devices."""
         return _fixed(site, self.segment.name) == _fixed(self.site, self.segment.name)
 
     async def apply(self, site: Site) -> None:
@@ -56,6 +58,8 @@ class Parts(msgspec.Struct, eq=False):
         # Rules first: a new device's first read has its read point, and what a lost one saw departs.
         self.uplink.configured(site)
         self.composer.replace(self.segment.rules.read_points)
+        if self.directory.replace(self.segment.identities):
+            self.engine.rename()
         self.pipeline.apply(self.segment.rules)
         await self.devices.apply(of_segment(site, name))
 
@@ -68,7 +72,8 @@ def of_segment(site: Site, name: str) -> dict[str, Device]:
 def _fixed(site: Site, name: str) -> tuple[object, ...]:
     """What a segment's outbox, uplink and surroundings are made from."""
     segment = site.segments[name]
-    return site.gateway, site.path, msgspec.structs.replace(segment, rules=Rules(read_points={}, ports=()))
+    bare = msgspec.structs.replace(segment, rules=Rules(read_points={}, ports=()), identities=None)
+    return site.gateway, site.path, bare
 
 
 class Answers:
@@ -107,6 +112,8 @@ class Answers:
                 return self._tail(request)
             case protocol.Record():
                 return self._record(request)
+            case protocol.Orphans():
+                return self._orphans(request)
             case protocol.OutboxList():
                 return self._list(request)
             case protocol.OutboxShow():
@@ -135,6 +142,10 @@ class Answers:
             ):
                 async for line in lines:
                     yield line
+
+    async def _orphans(self, request: protocol.Orphans) -> AsyncGenerator[bytes, None]:
+        for one in self._parts.directory.orphans.listed(self._parts.engine.present())[: request.limit]:
+            yield msgspec.json.encode(one) + b"\n"
 
     async def _list(self, request: protocol.OutboxList) -> AsyncGenerator[bytes, None]:
         for entry in await self._parts.outbox.rows(request.state, request.limit, request.after):
@@ -237,4 +248,6 @@ def _location(parts: Parts) -> LocationView:
         ignored=counts.ignored,
         waiting=parts.inbox.waiting,
         dropped=parts.inbox.dropped,
+        identities=parts.directory.rows,
+        orphans=len(parts.directory.orphans),
     )

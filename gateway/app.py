@@ -67,7 +67,7 @@ async def _reloading(site: Site, only: Sequence[str], segments: _Segments, reloa
         reload.clear()
         notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
         try:
-            loaded = await asyncio.to_thread(load, site.path, segments=only or None)
+            loaded = await asyncio.to_thread(load, site.path, segments=only or None, before=site)
         except ConfigError as error:
             for problem in error.problems:
                 log.error("%s", problem)  # noqa: TRY400 - what a person must mend needs no traceback
@@ -79,7 +79,8 @@ async def _reloading(site: Site, only: Sequence[str], segments: _Segments, reloa
             if gone:
                 log.error("not reloaded: segment %s is not in %s any more", gone[0], site.path)
             else:
-                segments.apply(loaded.site, only)
+                site = loaded.site
+                segments.apply(site, only)
         notify("READY=1")
 
 

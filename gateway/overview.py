@@ -53,6 +53,10 @@ class LocationView(msgspec.Struct, frozen=True, rename="camel"):
     ignored: int = 0
     waiting: int = 0
     dropped: int = 0
+    identities: int = 0
+    """Rows of the identity map."""
+    orphans: int = 0
+    """Identifiers without a GS1 id that are listed."""
 
 
 class Overview(msgspec.Struct, frozen=True, rename="camel"):

@@ -12,7 +12,7 @@ from drivers.contract import Measurement, Observation
 from gateway.inbox import Inbox, Received
 from gateway.location.engine import Engine, Outcome
 from gateway.messages import Composer
-from gateway.model import PresenceChange, Rules, Work
+from gateway.model import PresenceChange, Rules, Transition, Work
 from gateway.outbox.store import Outbox
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,13 @@ class Pipeline:
     """The one task that decides. `taps` see every batch as it was received, for recordings; they must not raise."""
 
     def __init__(
-        self, inbox: Inbox, engine: Engine, composer: Composer, outbox: Outbox, clock: Callable[[], float]
+        self,
+        inbox: Inbox,
+        engine: Engine,
+        composer: Composer,
+        outbox: Outbox,
+        clock: Callable[[], float],
+        told: Callable[[Transition], None] | None = None,
     ) -> None:
         self.taps: set[Tap] = set()
         self.decided = 0
@@ -57,6 +63,7 @@ class Pipeline:
         self._composer = composer
         self._outbox = outbox
         self._clock = clock
+        self._told = told
         self._waiting = 0
         self._committed = asyncio.Event()
         self._apart: float | None = None
@@ -144,7 +151,11 @@ class Pipeline:
             self._outbox.put(Work(stored=tuple(stored)))
 
     def _events(self, outcomes: list[Outcome], presence: tuple[PresenceChange, ...]) -> Work:
-        drafts = tuple(self._composer.epcis(one.transition) for one in outcomes if one.transition)
+        transitions = [one.transition for one in outcomes if one.transition is not None]
+        if self._told is not None:
+            for transition in transitions:
+                self._told(transition)
+        drafts = tuple(map(self._composer.epcis, transitions))
         self.decided += len(drafts)
         self._waiting += len(drafts)
         return Work(drafts, presence, (partial(self._is_stored, len(drafts)),))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from drivers.contract import Observation, Status
 from drivers.lines import RecordingError, parse_line
 from gateway.config.site import Segment, Site
-from gateway.identity.resolve import Resolver
+from gateway.identity.directory import Directory
 from gateway.location.engine import Engine, Outcome
 from gateway.messages import Composer
 from gateway.model import Draft
@@ -20,7 +20,7 @@ class _Course:
     """One segment in replay. Each decision has the time at which it is due, or of the line that made it."""
 
     def __init__(self, site: Site, segment: Segment) -> None:
-        self._engine = Engine(segment.rules, Resolver().resolve)
+        self._engine = Engine(segment.rules, Directory(segment.identities).resolve)
         self._composer = Composer(site.gateway, segment.name, site.read_points)
 
     def reach(self, now: float) -> list[Draft]:

@@ -11,12 +11,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import msgspec
 
 from gateway.answers import Answers, Parts, of_segment
-from gateway.config.site import Site
+from gateway.config.site import Segment, Site
 from gateway.control.server import ControlServer
 from gateway.describe import printable
 from gateway.devices import Surroundings, devices
 from gateway.health import DeviceHealth
-from gateway.identity.resolve import Resolver
+from gateway.identity.directory import Directory
 from gateway.inbox import Inbox
 from gateway.location.engine import Engine
 from gateway.messages import Composer, whole
@@ -65,11 +65,9 @@ async def running(
         )
         link = await nest.enter_async_context(uplink(site, segment, outbox, version=version, clock=clock))
         inbox = Inbox(clock)
-        # A first epoch is a new file: whatever was present before is not in it.
-        lost = outbox.epoch == 1
-        resolve = Resolver(IDENTITIES).resolve
-        engine = Engine(segment.rules, resolve, outbox.presence(), lost=lost, assume_online=False)
-        pipeline = Pipeline(inbox, engine, composer, outbox, clock)
+        directory = Directory(segment.identities, IDENTITIES)
+        engine = _engine(segment, directory, outbox)
+        pipeline = Pipeline(inbox, engine, composer, outbox, clock, directory.orphans.told)
         await nest.enter_async_context(_deciding(pipeline, inbox, outbox, pace))
         around = Surroundings(
             put=inbox.put,
@@ -80,10 +78,23 @@ async def running(
             backoff=pace.backoff,
         )
         running_devices = await nest.enter_async_context(devices(around, of_segment(site, name)))
-        parts = Parts(site, segment, version, clock(), outbox, inbox, composer, engine, pipeline, link, running_devices)
+        made = outbox, inbox, composer, directory, engine, pipeline, link, running_devices
+        parts = Parts(site, segment, version, clock(), *made)
         await nest.enter_async_context(_repeating(parts, composer, pace.health, clock))
         await nest.enter_async_context(_answering(parts, name))
         yield parts
+
+
+def _engine(segment: Segment, directory: Directory, outbox: Outbox) -> Engine:
+    # A first epoch is a new file: whatever was present before is not in it.
+    return Engine(
+        segment.rules,
+        directory.resolve,
+        outbox.presence(),
+        lost=outbox.epoch == 1,
+        assume_online=False,
+        met=directory.orphans.meet,
+    )
 
 
 @asynccontextmanager

@@ -34,7 +34,7 @@ class Where:
             return None
         from gateway.config.load import load  # noqa: PLC0415 - only where a site file is named
 
-        site = load(self._config, files=False).site
+        site = load(self._config, files=False, identities=False).site
         for name in self._segments:
             if name not in site.segments:
                 raise click.UsageError(f"{self._config}: {unknown('segment', name, site.segments)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+import time
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.markup import escape as escape_markup
 from rich.table import Table
 
 from gateway.describe import printable
+from gateway.identity.orphans import Orphan
 from gateway.outbox.values import Entry
 from gateway.overview import Overview
 
@@ -83,6 +85,8 @@ def print_overview(overview: Overview, now: float, console: Console | None = Non
         f"{location.reads} reads, {location.decided} events, {location.present} present, "
         f"{location.late} late, {location.unplaced} unplaced, {location.dropped} shed",
     )
+    if location.identities or location.orphans:
+        table.add_row("identities", f"{location.identities} mapped, {location.orphans} read without a GS1 id")
     if overview.plain_devices:
         table.add_row("accepts plain", ", ".join(overview.plain_devices))
     console.print(table)
@@ -109,6 +113,26 @@ def _devices(overview: Overview, now: float) -> Table:
             escape(device.cause),
         )
     return table
+
+
+def print_orphans(found: Sequence[tuple[str, Orphan]], console: Console | None = None) -> None:
+    """Identifiers without a GS1 id, each with its segment."""
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for column in ("identifier", "first seen", "last seen", "reads", "device", "read point", "segment"):
+        table.add_column(column, overflow="fold")
+    now = time.time()
+    for segment, one in found:
+        antenna = "" if one.antenna is None else f":{one.antenna}"
+        table.add_row(
+            escape(one.identifier),
+            ago(one.first_seen, now),
+            ago(one.last_seen, now),
+            str(one.reads),
+            escape(f"{one.device}{antenna}"),
+            escape(one.read_point),
+            escape(segment),
+        )
+    (console or screen()).print(table)
 
 
 def print_entries(entries: Sequence[Entry], console: Console | None = None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from gateway.config import models, site
 from gateway.config.references import Feed
 from gateway.config.values import parse_url
+from gateway.identity.mapping import IdentityMap
 from gateway.model import ByDirection, Gate, Port, ReadPoint, Rules
 
 
@@ -17,6 +18,7 @@ def build(
     ports: Mapping[Feed, models.PortKeys],
     path: Path,
     digest: str,
+    identities: Mapping[str, IdentityMap],
 ) -> site.Site:
     """The whole site; paths become absolute, relative to the folder of `path`."""
     base = path.parent
@@ -33,7 +35,7 @@ def build(
             run_dir=base / gateway.run_dir,
         ),
         segments={
-            name: _segment(name, segment, base, _rules(name, segment, points, placed, devices))
+            name: _segment(name, segment, base, _rules(name, segment, points, placed, devices), identities.get(name))
             for name, segment in checked.segments.items()
         },
         read_points=points,
@@ -72,7 +74,9 @@ def _rules(
     )
 
 
-def _segment(name: str, segment: models.Segment, base: Path, rules: Rules) -> site.Segment:
+def _segment(
+    name: str, segment: models.Segment, base: Path, rules: Rules, identities: IdentityMap | None
+) -> site.Segment:
     return site.Segment(
         name=name,
         uplink=_uplink(segment.uplink, base),
@@ -80,6 +84,7 @@ def _segment(name: str, segment: models.Segment, base: Path, rules: Rules) -> si
         device_interface=segment.device_interface,
         plain_devices=segment.plain_devices,
         rules=rules,
+        identities=identities,
     )
 
 

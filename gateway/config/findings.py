@@ -19,8 +19,8 @@ class Findings:
 
     @property
     def errors(self) -> list[Problem]:
-        """In the order of the file."""
-        return sorted(self._errors, key=_place)
+        """In the order of the file, then of those it names."""
+        return sorted(self._errors, key=lambda problem: (problem.file != self._file, problem.file, *_place(problem)))
 
     @property
     def warnings(self) -> list[Problem]:
@@ -29,6 +29,10 @@ class Findings:
 
     def flaw(self, flaw: Flaw) -> None:
         self._errors[Problem(self._file, *flaw.mark, flaw.code, "", flaw.text)] = None
+
+    def elsewhere(self, problem: Problem) -> None:
+        """A mistake in a file that this one names."""
+        self._errors[problem] = None
 
     def error(self, code: Code, loc: Sequence[object], text: str, *, at_key: bool = False) -> None:
         """A mistake at `loc`: at its value, or `at_key` where its key stands."""

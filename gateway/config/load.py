@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,9 +12,11 @@ from gateway.config.build import build
 from gateway.config.devices import check_devices, validate
 from gateway.config.document import MAX_BYTES, Node, find, parse, plain
 from gateway.config.findings import Findings
+from gateway.config.identities import check_identities
 from gateway.config.problem import Code, ConfigError, Problem
 from gateway.config.references import Feed, check_references, check_signals, feeds
 from gateway.config.security import check_devices_links, check_files, check_links, check_needed
+from gateway.identity.mapping import IdentityMap
 
 __all__ = ["ConfigError", "Loaded", "Problem", "load"]
 
@@ -26,11 +28,19 @@ class Loaded(NamedTuple):
     warnings: list[Problem]
 
 
-def load(path: Path, *, segments: Collection[str] | None = None, files: bool = True) -> Loaded:
+def load(
+    path: Path,
+    *,
+    segments: Collection[str] | None = None,
+    files: bool = True,
+    identities: bool = True,
+    before: site.Site | None = None,
+) -> Loaded:
     """Reads and checks a whole file. ConfigError holds every mistake; nothing else is raised.
 
-    `segments`: the ones this process runs; certificates of the others are not looked at. Default: all.
-    Without `files` no certificate is: for those who only read the site, elsewhere or without its keys.
+    `segments`: the ones this process runs; certificates and identity maps of the others are not looked at. Default:
+    all. Without `files` no certificate is, without `identities` no map: for those who only read the site, elsewhere or
+    without its keys. Maps whose file is as it was for `before` are its own.
     """
     data = _read(path)
     root, flaws = parse(data)
@@ -38,15 +48,24 @@ def load(path: Path, *, segments: Collection[str] | None = None, files: bool = T
     for flaw in flaws:
         findings.flaw(flaw)
     resolved = path.resolve()
-    looked = segments if files else ()
-    found = _check(root, resolved, looked, findings, hashlib.sha256(data).hexdigest()) if root is not None else None
+    found: site.Site | None = None
+    if root is not None:
+        known = [] if before is None else [one.identities for one in before.segments.values()]
+        maps = check_identities(root, resolved.parent, segments if identities else (), findings, known)
+        digest = hashlib.sha256(data).hexdigest()
+        found = _check(root, resolved, segments if files else (), findings, digest, maps)
     if findings.errors or found is None:
         raise ConfigError(findings.errors, findings.warnings)
     return Loaded(found, findings.warnings)
 
 
 def _check(
-    root: Node, path: Path, segments: Collection[str] | None, findings: Findings, digest: str
+    root: Node,
+    path: Path,
+    segments: Collection[str] | None,
+    findings: Findings,
+    digest: str,
+    identities: Mapping[str, IdentityMap],
 ) -> site.Site | None:
     checked = validate(models.Site, root, (), findings)
     devices = check_devices(root, findings)
@@ -60,7 +79,7 @@ def _check(
         return None
     node = root.get("devices")
     ports = {feed: _port_keys(root, feed) for feed in feeds(node.items if node is not None else {})}
-    return build(checked, devices, ports, path, digest)
+    return build(checked, devices, ports, path, digest, identities)
 
 
 def _port_keys(root: Node, feed: Feed) -> models.PortKeys:

@@ -123,6 +123,8 @@ class Segment(Settings):
     """GS1 schemes or URI patterns of the identifiers that count here; default all."""
     raw: Literal["report", "drop"] = "report"
     """What happens to identifiers that nobody can decode."""
+    identities: str | None = Field(None, examples=["identities.csv"])
+    """A CSV or YAML file that gives identifiers their GS1 ids."""
 
 
 class Locations(Settings):

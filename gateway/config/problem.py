@@ -33,6 +33,10 @@ Code = Literal[
     "unknown-timezone",
     "unknown-word",
     "unknown-scheme",
+    # identity maps
+    "bad-identity",
+    "identity-conflict",
+    "too-many-identities",
     # what must fit together
     "unknown-segment",
     "unknown-read-point",

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from drivers.contract import Antenna, Settings
+from gateway.identity.mapping import IdentityMap
 from gateway.model import ReadPoint, Rules
 
 
@@ -59,6 +60,7 @@ class Segment(msgspec.Struct, frozen=True):
     device_interface: str | None = None
     plain_devices: tuple[str, ...] = ()
     rules: Rules = Rules(read_points={}, ports=())
+    identities: IdentityMap | None = None
 
 
 class Device(msgspec.Struct, frozen=True):

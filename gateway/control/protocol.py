@@ -41,6 +41,12 @@ class Record(Ask, frozen=True, tag="record"):
     seconds: float | None = None
 
 
+class Orphans(Ask, frozen=True, tag="orphans"):
+    """Identifiers without a GS1 id, the latest first: an `Orphan` a line."""
+
+    limit: int = 1000
+
+
 class OutboxList(Ask, frozen=True, tag="outbox.list"):
     """Rows of the outbox in a state, oldest first, after row `after`."""
 
@@ -65,7 +71,7 @@ class OutboxResend(Ask, frozen=True, tag="outbox.resend"):
     dry_run: bool = False
 
 
-AnyAsk = Status | Tail | Record | OutboxList | OutboxShow | OutboxResend
+AnyAsk = Status | Tail | Record | Orphans | OutboxList | OutboxShow | OutboxResend
 
 CHANGES: tuple[type[Ask], ...] = (OutboxResend,)
 """Requests that change something."""

@@ -1,0 +1,32 @@
+"""Who is who in one segment: what was read, by the identity map where it names it. Pure."""
+
+from __future__ import annotations
+
+from gateway.identity.mapping import IdentityMap
+from gateway.identity.orphans import Orphans
+from gateway.identity.resolve import Resolver
+
+
+class Directory:
+    """The resolver, its present identity map, and who has no GS1 id. `capacity`: answers that are remembered."""
+
+    def __init__(self, identities: IdentityMap | None = None, capacity: int = 65536) -> None:
+        self.orphans = Orphans()
+        self._identities = identities
+        self._resolver = Resolver(capacity, None if identities is None else identities.find)
+        self.resolve = self._resolver.resolve
+
+    @property
+    def rows(self) -> int:
+        """Of the identity map; 0 without one."""
+        return 0 if self._identities is None else len(self._identities)
+
+    def replace(self, identities: IdentityMap | None) -> bool:
+        """Take another map; False if it is the one there is."""
+        if identities is self._identities:
+            return False
+        rename = None if identities is None else identities.find
+        self._identities = identities
+        self._resolver.replace(rename)
+        self.orphans.replace(rename)
+        return True
