@@ -171,6 +171,17 @@ def test_the_telemetry_for_consumers_is_what_the_code_says() -> None:
     assert json.loads(whole(draft))["data"] == shown
 
 
+def test_the_page_on_drivers_shows_the_example_that_is_tested() -> None:
+    page = ROOT / "docs" / "drivers" / "writing-a-driver.md"
+    example = page.parent / "example"
+    code = "\n".join(path.read_text() for path in sorted(example.rglob("*.py")))
+    shown = blocks(page, "python")
+    assert len(shown) > 3
+    for block in shown:
+        assert block in code, block
+    assert blocks(page, "toml")[0] in (example / "pyproject.toml").read_text()
+
+
 def without_ids(event: dict[str, object]) -> object:
     text = json.dumps(event)
     return json.loads(re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", "ID", text))
