@@ -89,7 +89,12 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
 
 
 class DriverError(Exception):
-    """The device cannot be observed now; the message says why and what to do. The supervisor tries again."""
+    """The device cannot be observed now; the message says why and what to do. The supervisor tries again.
+
+    `again`, where it is set, says after how many seconds at most: for what costs next to nothing to try.
+    """
+
+    again: float | None = None
 
 
 class Unreachable(DriverError):

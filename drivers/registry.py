@@ -40,6 +40,11 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 _OWN = {
+    "barcode": Entry(
+        "drivers.barcode.driver:BarcodeDriver",
+        "drivers.barcode.settings:Settings",
+        "drivers.barcode.settings:PortSettings",
+    ),
     "ble": Entry(
         "drivers.ble.driver:BleDriver", "drivers.ble.settings:Settings", "drivers.ble.settings:PortSettings"
     ),

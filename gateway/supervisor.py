@@ -53,15 +53,16 @@ class Supervisor:
         failures = 0
         while True:
             started = asyncio.get_running_loop().time()
-            cause = await self._attempt()
+            cause, again = await self._attempt()
             if asyncio.get_running_loop().time() - started >= self._backoff.healthy:
                 failures = 0
             failures += 1
             self._put(self._device, Batch((Status(None, "offline", cause, self._clock()),)))
-            await asyncio.sleep(self._backoff.delay(failures))
+            wait = self._backoff.delay(failures)
+            await asyncio.sleep(wait if again is None else min(wait, again))
 
-    async def _attempt(self) -> str:
-        """One connection, from its opening to its end; returns why it ended."""
+    async def _attempt(self) -> tuple[str, float | None]:
+        """One connection, from its opening to its end; returns why it ended, and `DriverError.again`."""
         if self._board.now.state != "connecting" and self._board.now.failures == 0:
             self._board.say("connecting", "")
         try:
@@ -70,12 +71,13 @@ class Supervisor:
                     self._note(batch)
                     self._put(self._device, batch)
         except DriverError as error:
-            return self._failed("offline", str(error) or type(error).__name__)
+            return self._failed("offline", str(error) or type(error).__name__), error.again
         except Exception as error:
             # The house's single blind except: a bug in one driver must not stop the others.
             log.exception("%s: bug in its driver", self._device)
-            return self._failed("degraded", f"bug in the driver, reported in the log: {type(error).__name__}: {error}")
-        return self._failed("offline", "the device ended the connection")
+            cause = f"bug in the driver, reported in the log: {type(error).__name__}: {error}"
+            return self._failed("degraded", cause), None
+        return self._failed("offline", "the device ended the connection"), None
 
     def _failed(self, state: DeviceState, cause: str) -> str:
         self._board.say(state, cause, failed=True)

@@ -83,6 +83,20 @@ class Watched:
             await asyncio.gather(task, return_exceptions=True)
 
 
+async def there_soon() -> AsyncIterator[Batch]:
+    error = Unreachable("there is no port: is it plugged in?")
+    error.again = 0.001
+    raise error
+    yield Batch(())
+
+
+async def test_what_costs_nothing_to_try_is_tried_sooner_than_the_backoff() -> None:
+    driver = Scripted(there_soon, there_soon, there_soon, healthy)
+    watched = Watched(driver, Backoff(least=60.0, most=60.0))
+    await watched.until(lambda: watched.board.now.state == "online")
+    assert driver.opened == 4
+
+
 async def test_tries_again_and_is_online() -> None:
     driver = Scripted(unreachable, unreachable, healthy)
     watched = Watched(driver)
