@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -19,6 +20,9 @@ SHOWN = 20
 
 LONGEST = 4096
 """Bytes of a line: many times what the longest identifier needs."""
+
+_BREATH = 500
+"""Rows, some 3 ms, after which other threads have their turn: Python alone would hold up the event loop for longer."""
 
 _COLUMNS = ("identifier", "id")
 _HEADER = "the first line names the columns: identifier,id (and others, which are not looked at)"
@@ -90,7 +94,9 @@ def read_identities(path: Path, known: Mapping[str, IdentityMap]) -> tuple[Ident
 def _filled(rows: Iterable[Row | Mistake], made: IdentityMap, file: str) -> tuple[IdentityMap | None, list[Problem]]:
     problems: list[Problem] = []
     wrong = 0
-    for row in rows:
+    for count, row in enumerate(rows):
+        if count % _BREATH == 0:
+            time.sleep(0)
         mistake = _taken(row, made) if isinstance(row, Row) else row
         if mistake is not None:
             wrong += 1

@@ -28,6 +28,8 @@ _ADDRESS = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}")
 _BEACON = re.compile(r"urn:readpoint:(?:ibeacon|eddystone|ble):[A-Za-z0-9._:%-]+", re.IGNORECASE)
 _NUMBER = re.compile(r"\d([.,]\d+)?E\+\d+")
 _BEACONS = frozenset(("ibeacon", "eddystone", "ble"))
+_CASED = re.compile(r"urn:readpoint:(?:eddystone:url|ble:name|ble:kontakt):")
+"""Beacons whose names differ by case; of the others the name is hexadecimal."""
 
 _SERIAL = r"(?:0|[1-9]\d{0,10})"
 _SURE = re.compile(
@@ -43,11 +45,15 @@ class Conflict(ValueError):
 
 
 def key(identity: Identity) -> str:
-    """What rows are found by: the same however the object was read. Beacons are in lower case."""
+    """What rows are found by: the same however the object was read, and in whichever case its hex is."""
     link = identity.digital_link
     if link is not None:
         return link
-    return identity.uri.lower() if identity.scheme in _BEACONS else identity.uri
+    return _beacon(identity.uri) if identity.scheme in _BEACONS else identity.uri
+
+
+def _beacon(uri: str) -> str:
+    return uri if _CASED.match(uri) else uri.lower()
 
 
 def source(text: str) -> str:
@@ -65,7 +71,7 @@ def source(text: str) -> str:
     if text[:14].lower() == "urn:readpoint:":
         return _own(text)
     if _ADDRESS.fullmatch(text):
-        return f"urn:readpoint:ble:{text.lower()}"
+        return f"urn:readpoint:ble:{text.replace(':', '').lower()}"
     if _NUMBER.fullmatch(text):
         raise ValueError(f"{text!r}: a spreadsheet took the identifier for a number: format its column as text")
     if text.startswith(("https://", "http://")):
@@ -88,7 +94,7 @@ def _raw(text: str) -> str:
 
 def _own(text: str) -> str:
     if _BEACON.fullmatch(text):
-        return text.lower()
+        return _beacon(text)
     if text.startswith("urn:readpoint:code:"):
         return text
     raise ValueError(f"{text!r} is none of readpoint's identifiers: they begin with urn:readpoint:ibeacon:, …:code:")

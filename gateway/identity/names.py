@@ -37,25 +37,27 @@ _ELEMENTS: dict[tuple[str, str, int], Callable[..., dict[str, str]]] = {
 }
 """URNs that no tag holds → their element strings; of a pattern the last component is a star."""
 
+_UNKEYED = {"bic": re.compile(r"[A-Z]{3}[JUZ][0-9]{7}"), "imovn": re.compile(r"[0-9]{7}")}
+"""Instances that are no GS1 key: a freight container (ISO 6346), a vessel (TDS 2.3 sections 6.3.15 and 6.3.16)."""
+_UNCODED = {scheme for kind, scheme, _ in _ELEMENTS if kind == "id"} | _UNKEYED.keys()
+
 
 def named(uri: str) -> Identity | None:
     """Whom an EPC URN names; None if it is none, or none that can be."""
+    try:
+        return parse(uri)
+    except ValueError:
+        return None
+
+
+def parse(uri: str) -> Identity:
+    """Whom an EPC URN names. ValueError says why it names nobody."""
     parts = _URN.fullmatch(uri)
     if parts is None:
-        return None
-    try:
-        return _instance(uri) if parts[1] == "id" else _other(uri, parts)
-    except ValueError:
-        return None
-
-
-def _instance(uri: str) -> Identity:
-    try:
-        found = decode(encode_urn(uri))
-    except ValueError:
-        parts = _URN.fullmatch(uri)
-        assert parts is not None
+        raise ValueError(f"{uri!r} is no EPC URN")
+    if parts[1] != "id" or parts[2] in _UNCODED:
         return _other(uri, parts)
+    found = decode(encode_urn(uri))
     if found.uri != uri:
         raise ValueError(f"{uri} is written {found.uri}")
     return Identity(uri, found.scheme, "instance", found.digital_link)
@@ -63,7 +65,9 @@ def _instance(uri: str) -> Identity:
 
 def _other(uri: str, parts: re.Match[str]) -> Identity:
     whole, scheme, body = parts.groups()
-    if whole == "id" and scheme in ("bic", "imovn"):
+    if whole == "id" and scheme in _UNKEYED:
+        if not _UNKEYED[scheme].fullmatch(body):
+            raise ValueError(f"{uri} is no EPC URN of {scheme}")
         return Identity(uri, scheme, "instance")
     components = body.split(".", 2) if scheme in ("lgtin", "upui") else body.split(".")
     made = _ELEMENTS.get((whole, scheme, len(components)))

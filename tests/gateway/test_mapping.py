@@ -79,8 +79,15 @@ def test_beacons_in_any_case(written: str) -> None:
     assert found.raw == BEACON
 
 
+@pytest.mark.parametrize("kind", ["ble:name", "ble:kontakt", "eddystone:url"])
+def test_beacons_whose_names_differ_by_case(kind: str) -> None:
+    names = filled((f"urn:readpoint:{kind}:pallet", PALLET))
+    assert names.find(identify(Read("beacon", f"urn:readpoint:{kind}:pallet".encode(), 0.0))) is not None
+    assert names.find(identify(Read("beacon", f"urn:readpoint:{kind}:Pallet".encode(), 0.0))) is None
+
+
 def test_a_beacons_address() -> None:
-    read = Read("beacon", b"urn:readpoint:ble:c0:ff:ee:00:00:01", 0.0)
+    read = Read("beacon", b"urn:readpoint:ble:c0ffee000001", 0.0)
     assert filled(("C0:FF:EE:00:00:01", PALLET)).find(identify(read)) is not None
 
 
