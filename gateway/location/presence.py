@@ -16,16 +16,14 @@ from gateway.location.admission import Admission
 from gateway.location.floor import Floor, Place
 from gateway.location.memory import Departed, Memory
 from gateway.location.outcome import MAX_TAGS, Counts, Key, Outcome
+from gateway.location.patience import BEACONS, Patience
 from gateway.location.renaming import Renaming
 from gateway.location.watch import Watch
 from gateway.location.wheel import Wheel
 from gateway.location.zone import Tag, ZoneRule, some_stand
 from gateway.model import Absent, DepartureReason, Identity, Present, ReadPoint, Source, Transition
 
-TIMEOUT: Final = 30.0
-"""Seconds of silence after which a tag has left, where `presence_timeout` is `auto`."""
-
-PATIENCE: Final = 2.0
+LISTENING: Final = 2.0
 """Dwell times that a new tag is listened to before its zone is decided."""
 
 WRITE_BACK: Final = 60.0
@@ -51,11 +49,8 @@ class Zones:
         self._memory = Memory()
         self._wheel = Wheel(self._ask)
         self._touched: list[Tag] = []
-        self._learn_timeouts()
-
-    def _learn_timeouts(self) -> None:
-        self._timeouts = [_timeout(zone) for zone in self._rule.zones]
-        self._longest = max(self._timeouts, default=TIMEOUT)
+        self._limits = Patience()
+        self._limits.replace(self._rule.zones)
 
     @property
     def deadline(self) -> float | None:
@@ -87,12 +82,14 @@ class Zones:
         tag = self._fresh(known.object, None, known.last_seen)
         tag.here, tag.placed = self._rule.numbers[known.read_point], known.since
         self._objects[uri] = tag
+        if known.object.scheme in BEACONS:
+            self._limits.meet(uri, known.last_seen)
         self.present_count += before is None
         self._wheel.arm(tag, now)
 
     def thaw(self, now: float) -> None:
         """An antenna observes again: whoever waited for one is asked anew."""
-        limits = [now + timeout for timeout in self._timeouts]
+        limits = [now + self._limits.shortest(zone) for zone in range(len(self._rule.zones))]
         frozen = [tag for tag in self._objects.values() if tag.here >= 0 and tag.armed > limits[tag.here]]
         self._wheel.arm_all(frozen, now)
 
@@ -116,6 +113,8 @@ class Zones:
                 tag = self._tags.get(key) or self._meet(read, key, place, time, now, out)
                 if tag is None:
                     return
+            else:
+                self._limits.heard(tag.identity.uri, silence)
             tag.last_seen = time
         if tag.armed - time > self._patience(tag):
             # It waits for an antenna that does not observe, but others hear it: ask again soon.
@@ -127,7 +126,7 @@ class Zones:
             self._move(tag, now, out)
 
     def _patience(self, tag: Tag) -> float:
-        return self._timeouts[tag.here] if tag.here >= 0 else self._longest
+        return self._limits.of(tag.here, tag.identity.uri)
 
     def _catch_up(self, tag: Tag, time: float, now: float, out: list[Outcome]) -> None:
         """Reads came later than the deadlines between them: decide those first, in the order of event time."""
@@ -172,11 +171,13 @@ class Zones:
             return None
         tag = self._fresh(identity, key, time)
         self._tags[key] = self._objects[identity.uri] = tag
-        self._wheel.arm(tag, time + (self._wait(place.point) or self._longest))
+        if read.scheme == "beacon":
+            self._limits.meet(identity.uri, time)
+        self._wheel.arm(tag, time + (self._wait(place.point) or self._patience(tag)))
         return tag
 
     def _wait(self, zone: ReadPoint) -> float:
-        return 0.0 if self._rule.alone else PATIENCE * zone.dwell
+        return 0.0 if self._rule.alone else LISTENING * zone.dwell
 
     def _consider(self, tag: Tag, time: float, now: float, out: list[Outcome]) -> None:
         zone = self._rule.zones[self._rule.best(tag)]
@@ -211,6 +212,7 @@ class Zones:
 
     def _move(self, tag: Tag, now: float, out: list[Outcome]) -> None:
         left, entered = self._rule.zones[tag.here], self._rule.zones[tag.rival]
+        before = self._patience(tag)
         tag.here, tag.rival = tag.rival, -1
         reads, sources = self._sources(tag)
         moved = Transition(
@@ -227,8 +229,8 @@ class Zones:
         )
         self._placed(tag, moved.time, tag.last_seen)
         out.append(Outcome(moved, (Absent(tag.identity.uri, left.name), self._present(tag))))
-        if _timeout(entered) < _timeout(left):
-            self._wheel.arm(tag, tag.last_seen + _timeout(entered))
+        if self._patience(tag) < before:
+            self._wheel.arm(tag, tag.last_seen + self._patience(tag))
 
     # What an antenna decides that knows when it is empty: it gives a signal of its own name, a geofence for instance
 
@@ -285,8 +287,8 @@ class Zones:
         if tag.here < 0:
             if self._confirmed(tag):
                 return tag.first_seen + self._wait(self._rule.zones[self._rule.best(tag)])
-            return tag.last_seen + self._longest
-        timeout = self._timeouts[tag.here]
+            return tag.last_seen + self._patience(tag)
+        timeout = self._patience(tag)
         if self._watch.observed(tag.last_seen):
             return tag.last_seen + timeout
         silence = self._watch.silence(self._heard(tag), tag.last_seen)
@@ -296,7 +298,7 @@ class Zones:
 
     def _heard(self, tag: Tag) -> str:
         """The antennas that must observe before silence counts; all of its zone's for a tag known from before."""
-        heard = self._rule.heard_since(tag, tag.last_seen - self._timeouts[tag.here])
+        heard = self._rule.heard_since(tag, tag.last_seen - self._patience(tag))
         return heard or self._rule.letters[tag.here]
 
     def _settle(self, tag: Tag, due: float, now: float, out: list[Outcome]) -> None:
@@ -345,6 +347,7 @@ class Zones:
         out.append(Outcome(departed, (Absent(tag.identity.uri, zone),)))
         lost = reason in ("expired", "unobserved")
         self._memory.note(tag.identity.uri, Departed(departed.time, decided, lost))
+        self._limits.left(tag.identity.uri, tag.last_seen)
         self._drop(tag)
 
     def _drop(self, tag: Tag) -> None:
@@ -369,6 +372,7 @@ class Zones:
         self.present_count = 0
         self._wheel = Wheel(self._ask)
         self._memory.step()
+        self._limits.step()
         for one in standing:
             self.restore(msgspec.structs.replace(one, last_seen=one.last_seen + by), now, [])
 
@@ -381,7 +385,7 @@ class Zones:
     def replace(self, now: float, out: list[Outcome]) -> None:
         """New rules: what left the configuration departs, the rest stays."""
         self._rule.replace(self._floor)
-        self._learn_timeouts()
+        self._limits.replace(self._rule.zones)
         standing = "".join(place.letter for place in self._floor.present())
         for tag in list(self._objects.values()):
             heard = self._rule.heard_since(tag, tag.last_seen - self._patience(tag))
@@ -393,7 +397,3 @@ class Zones:
                 self._depart(tag, "configuration", now, now, out)
             else:
                 self._wheel.arm(tag, now)
-
-
-def _timeout(zone: ReadPoint) -> float:
-    return TIMEOUT if zone.presence_timeout is None else zone.presence_timeout
