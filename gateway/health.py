@@ -40,6 +40,9 @@ class DeviceHealth(msgspec.Struct, frozen=True, rename="camel"):
     antennas: tuple[AntennaHealth, ...] = ()
     reads: int = 0
     failures: int = 0
+    signals: int = 0
+    values: int = 0
+    """Measured."""
 
 
 class DeviceBoard:
@@ -51,17 +54,24 @@ class DeviceBoard:
         self._now = DeviceHealth(device, since=clock())
         self._credit, self._credited = float(NEWS), clock()
         self._last_read: float | None = None
-        self._reads = 0
+        self._reads = self._signals = self._values = 0
 
     @property
     def now(self) -> DeviceHealth:
         """As it is at this moment."""
-        return msgspec.structs.replace(self._now, last_read=self._last_read, reads=self._reads)
+        return msgspec.structs.replace(
+            self._now, last_read=self._last_read, reads=self._reads, signals=self._signals, values=self._values
+        )
 
     def read(self, count: int, time: float) -> None:
         """`count` reads arrived at `time`."""
         self._reads += count
         self._last_read = time
+
+    def told(self, signals: int, values: int) -> None:
+        """So many changes of inputs and measured values arrived."""
+        self._signals += signals
+        self._values += values
 
     def say(self, state: DeviceState, cause: str, *, failed: bool = False) -> None:
         """The device as a whole is now so; an unchanged state and cause are not news."""

@@ -51,6 +51,13 @@ class LocationView(msgspec.Struct, frozen=True, rename="camel"):
     late: int = 0
     unplaced: int = 0
     ignored: int = 0
+    weak: int = 0
+    gated: int = 0
+    strays: int = 0
+    future: int = 0
+    refused: int = 0
+    gates: dict[str, bool] = {}
+    """Whether the signal of each gated read point is on."""
     waiting: int = 0
     dropped: int = 0
     identities: int = 0

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from drivers.contract import Batch, Driver, DriverError, Read, Status
+from drivers.contract import Batch, Driver, DriverError, Read, Signal, Status
 from gateway.health import DeviceBoard, DeviceState
 
 log = logging.getLogger(__name__)
@@ -84,11 +84,17 @@ class Supervisor:
         return cause
 
     def _note(self, batch: Batch) -> None:
-        reads = 0
+        reads = signals = values = 0
         for seen in batch.observations:
             if isinstance(seen, Read):
                 reads += 1
             elif isinstance(seen, Status):
                 self._board.observe(seen)
+            elif isinstance(seen, Signal):
+                signals += 1
+            else:
+                values += 1
         if reads:
             self._board.read(reads, self._clock())
+        if signals or values:
+            self._board.told(signals, values)

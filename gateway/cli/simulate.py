@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.simulate_http import http
 from simulators.llrp_reader.options import FAMILIES, Family, ReaderOptions, Tls
 
 if TYPE_CHECKING:
@@ -23,9 +22,6 @@ PORT = click.IntRange(0, 65_535)
 @click.group()
 def simulate() -> None:
     """Simulate devices of the floor, on their real wire."""
-
-
-simulate.add_command(http)
 
 
 @simulate.command()

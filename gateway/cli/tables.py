@@ -14,7 +14,7 @@ from rich.table import Table
 from gateway.describe import printable
 from gateway.identity.orphans import Orphan
 from gateway.outbox.values import Entry
-from gateway.overview import Overview
+from gateway.overview import LocationView, Overview
 
 _COLOURS = {"online": "green", "connecting": "yellow", "degraded": "yellow", "stopped": "yellow"}
 
@@ -83,8 +83,10 @@ def print_overview(overview: Overview, now: float, console: Console | None = Non
     table.add_row(
         "location",
         f"{location.reads} reads, {location.decided} events, {location.present} present, "
-        f"{location.late} late, {location.unplaced} unplaced, {location.dropped} shed",
+        f"{location.late} late, {location.unplaced} unplaced, {location.dropped} shed{_unused(location)}",
     )
+    if location.gates:
+        table.add_row("gates", ", ".join(f"{name} {'open' if on else 'closed'}" for name, on in location.gates.items()))
     if location.identities or location.orphans:
         table.add_row("identities", f"{location.identities} mapped, {location.orphans} read without a GS1 id")
     if overview.plain_devices:
@@ -93,13 +95,19 @@ def print_overview(overview: Overview, now: float, console: Console | None = Non
     console.print(_devices(overview, now))
 
 
+def _unused(location: LocationView) -> str:
+    """Reads that decided nothing, where there are any."""
+    words = ("ignored", "weak", "gated", "strays", "future", "refused")
+    return "".join(f", {count} {word}" for word in words if (count := getattr(location, word)))
+
+
 def _refused(refused: dict[str, int]) -> str:
     return "".join(f", {count} refused {code}" for code, count in sorted(refused.items()))
 
 
 def _devices(overview: Overview, now: float) -> Table:
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("device", "state", "since", "last read", "reads", "antennas", "cause"):
+    for column in ("device", "state", "since", "last read", "reads", "signals", "values", "antennas", "cause"):
         table.add_column(column)
     for device in overview.devices:
         antennas = " ".join(f"{escape(str(one.antenna))}:{state(one.state)}" for one in device.antennas)
@@ -109,6 +117,8 @@ def _devices(overview: Overview, now: float) -> Table:
             ago(device.since, now),
             ago(device.last_read, now),
             str(device.reads),
+            str(device.signals),
+            str(device.values),
             antennas or "-",
             escape(device.cause),
         )

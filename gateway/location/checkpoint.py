@@ -98,6 +98,11 @@ class Checkpoint:
         limit = now + max(self._point.dedup, self._point.dedup_class)
         self._wheel.arm_all([seen for seen in self._objects.values() if seen.armed > limit], now)
 
+    @property
+    def gate_open(self) -> bool | None:
+        """Whether the gate's signal is on; None without a gate."""
+        return self._gate.on if self._gate is not None else None
+
     def signal(self, device: str, name: str, value: float, time: float) -> None:
         """An input changed; it may be the gate's."""
         gate = self._gate

@@ -201,6 +201,12 @@ class Engine:
         quiet = sum(checkpoint.present_count for checkpoint in self._checkpoints.values())
         return self._zones.present_count + quiet + len(self._restored)
 
+    @property
+    def gates(self) -> dict[str, bool]:
+        """Whether the signal of each gated read point is on."""
+        rules: list[tuple[str, Portal | Checkpoint]] = [*self._portals.items(), *self._checkpoints.items()]
+        return {name: rule.gate_open for name, rule in rules if rule.gate_open is not None}
+
     def touched(self, limit: int) -> list[Present]:
         """Presence whose `last_seen` moved on by a minute since it was given out, each once, at most `limit`."""
         some = self._zones.touched(limit)

@@ -93,6 +93,11 @@ class Portal:
         times = [self._tell_by, self._wheel.deadline, self._gate.closes if self._gate and self._under_way else None]
         return min((time for time in times if time is not None and time != math.inf), default=None)
 
+    @property
+    def gate_open(self) -> bool | None:
+        """Whether the gate's signal is on; None without a gate."""
+        return self._gate.on if self._gate is not None else None
+
     def signal(self, device: str, name: str, value: float, time: float) -> None:
         """An input changed; it may be the gate's."""
         gate = self._gate

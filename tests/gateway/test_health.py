@@ -65,7 +65,9 @@ def test_reads_are_seen_at_once_and_are_no_news() -> None:
     it = Board()
     it.board.read(20, 500.0)
     it.board.read(1, 501.0)
+    it.board.told(2, 7)
     assert (it.board.now.reads, it.board.now.last_read, it.told) == (21, 501.0, [])
+    assert (it.board.now.signals, it.board.now.values) == (2, 7)
 
 
 def test_a_device_out_of_its_mind_does_not_fill_the_disk() -> None:

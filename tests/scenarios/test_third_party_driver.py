@@ -108,10 +108,13 @@ async def test_a_gateway_runs_it_and_gates_by_it(installed: Path, gateway: Start
         await desk.say(b"DRAWER 1\nTAG 3074257BF7194E4000001A85 -50\n")
         await heard.until(lambda: told(heard, "epcis"), BOUND)
         await heard.until(lambda: any(one["state"] == "degraded" for one in told(heard, "health")), BOUND)
+        status = await box.until(lambda seen: seen.location.gated == 1)
     await box.end()
     server.close()
     if desk.writer is not None:
         desk.writer.close()
+    assert status.location.gates == {"desk": True}
+    assert [(one.reads, one.signals, one.values) for one in status.devices] == [(2, 1, 1)]
     (measured,) = told(heard, "telemetry")
     assert measured["points"] == [{"name": "temperature", "value": 21.5, "uom": "CEL", "quality": "good"}]
     (observed,) = told(heard, "epcis")
