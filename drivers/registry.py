@@ -55,6 +55,12 @@ _OWN = {
         numbered=True,
         signals=r"gpi[1-9]\d*",
     ),
+    "modbus": Entry(
+        "drivers.modbus.driver:ModbusDriver",
+        "drivers.modbus.settings:Settings",
+        "drivers.modbus.settings:PortSettings",
+        reads=False,
+    ),
 }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.simulate_modbus import modbus
 from simulators.llrp_reader.options import FAMILIES, Family, ReaderOptions, Tls
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ PORT = click.IntRange(0, 65_535)
 @click.group()
 def simulate() -> None:
     """Simulate devices of the floor, on their real wire."""
+
+
+simulate.add_command(modbus)
 
 
 @simulate.command()

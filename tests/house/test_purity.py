@@ -23,6 +23,7 @@ PURE_MODULES = (
     "drivers/lines.py",
     "gateway/ids.py",
     "gateway/timestamps.py",
+    "drivers/modbus/session.py",
     "drivers/observations.py",
     "simulators/warehouse.py",
 )
