@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.simulate_modbus import modbus
+from gateway.cli.simulate_barcode import barcode
 from simulators.llrp_reader.options import FAMILIES, Family, ReaderOptions, Tls
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ PORT = click.IntRange(0, 65_535)
 @click.group()
 def simulate() -> None:
     """Simulate devices of the floor, on their real wire."""
+
+
+simulate.add_command(barcode)
 
 
 simulate.add_command(modbus)

@@ -7,7 +7,7 @@ from random import Random
 
 SEPARATOR = "\x1d"
 _COMPANY = "9521141"
-_ITEMS = ("09521141123454", "09521141000013", "19521141123451")
+_ITEMS = ("09521141123454", "09521141000014", "19521141123451")
 """GTINs of GS1's example company prefix, check digits and all."""
 
 
