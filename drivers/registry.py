@@ -18,8 +18,9 @@ from drivers.contract import DriverFactory, Settings
 class Entry(msgspec.Struct, frozen=True):
     """`module:Class` of a driver, of its settings and of its settings per port.
 
-    A device that `reads` identifiers needs a read point; its antennas may be `numbered`, from 1, or have names. The
-    names of its `signals` match that pattern; None where its settings name them.
+    A device that `reads` identifiers needs a read point; one that is at none as a `whole` has antennas alone. Those may
+    be `numbered`, from 1, or have names. The names of its `signals` match that pattern; None where its settings name
+    them.
     """
 
     driver: str
@@ -27,6 +28,7 @@ class Entry(msgspec.Struct, frozen=True):
     ports: str
     reads: bool = True
     numbered: bool = False
+    whole: bool = True
     signals: str | None = None
 
     def settings_type(self) -> type[Settings]:
@@ -60,6 +62,13 @@ _OWN = {
         "drivers.modbus.settings:Settings",
         "drivers.modbus.settings:PortSettings",
         reads=False,
+    ),
+    "nmea": Entry(
+        "drivers.nmea.driver:NmeaDriver",
+        "drivers.nmea.settings:Settings",
+        "drivers.nmea.settings:PortSettings",
+        reads=False,
+        whole=False,
     ),
 }
 

@@ -12,6 +12,7 @@ import click
 
 from gateway.cli.simulate_modbus import modbus
 from gateway.cli.simulate_barcode import barcode
+from gateway.cli.simulate_nmea import nmea
 from simulators.llrp_reader.options import FAMILIES, Family, ReaderOptions, Tls
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ simulate.add_command(barcode)
 
 
 simulate.add_command(modbus)
+simulate.add_command(nmea)
 
 
 @simulate.command()

@@ -95,6 +95,9 @@ def _placed(device: Key, node: Node, names: _Names, findings: Findings) -> None:
         text = "either read_point for the whole device, or antennas: remove one"
         findings.error("both-given", (*loc, "read_point"), text, at_key=True)
     kind = known(node.text("driver"), names.drivers)
+    if kind is not None and not kind.entry.whole and node.get("read_point"):
+        text = f"a device of {node.text('driver')} is at no read point as a whole: write antennas, each with its own"
+        findings.error("no-read-point", (*loc, "read_point"), text, at_key=True)
     if node.get("read_point") or node.get("antennas") or device in names.gates or kind is None:
         return
     if kind.entry.reads:

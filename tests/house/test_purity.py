@@ -25,6 +25,13 @@ PURE_MODULES = (
     "gateway/timestamps.py",
     "drivers/modbus/session.py",
     "drivers/observations.py",
+    "drivers/nmea/fences.py",
+    "drivers/nmea/fix.py",
+    "drivers/nmea/framing.py",
+    "drivers/nmea/geometry.py",
+    "drivers/nmea/positions.py",
+    "simulators/gps/route.py",
+    "simulators/gps/sentences.py",
     "simulators/warehouse.py",
 )
 
