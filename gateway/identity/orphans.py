@@ -63,11 +63,18 @@ class Orphans:
 
     def told(self, transition: Transition) -> None:
         """An event tells of an object."""
-        known = self._known.get(transition.object.uri)
+        identity = transition.object
+        if identity.scheme not in NAMELESS:
+            return
+        strongest = transition.sources[0] if transition.sources else None
+        if identity.uri not in self._known and strongest is not None:
+            # It had to make room, but has not left since.
+            place = strongest.device, strongest.antenna, transition.read_point
+            self.meet(identity, transition.first_seen, *place)
+        known = self._known.get(identity.uri)
         if known is None:
             return
-        identity, one = known
-        strongest = transition.sources[0] if transition.sources else None
+        _, one = known
         self._known[one.identifier] = (
             identity,
             Orphan(

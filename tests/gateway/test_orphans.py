@@ -81,3 +81,12 @@ def test_it_is_bounded_and_its_times_are_in_order(steps: list[tuple[bool, int, f
     for one in orphans.listed():
         assert one.first_seen <= one.last_seen
         assert one.reads >= 1
+
+
+def test_what_had_to_make_room_comes_back_with_its_next_event() -> None:
+    orphans = Orphans(most=1)
+    for name in "ab":
+        orphans.meet(code(name), 1.0, "scanner", None, "belt")
+    orphans.told(event(code("a"), 9.0, 2))
+    [one] = orphans.listed()
+    assert (one.identifier, one.reads, one.read_point, one.last_seen) == (code("a").uri, 2, "belt", 9.0)
