@@ -118,6 +118,11 @@ class Settings(BaseModel):
         """Of a device: the key of the address to which it talks without TLS beyond this machine. None: it does not."""
         return None
 
+    @property
+    def serial_ports(self) -> Mapping[str, str]:
+        """Of a device: the serial ports of this machine that it needs, by the keys that name them."""
+        return {}
+
     def flaws(self, device: str, ports: Mapping[Antenna, Any]) -> Iterable[tuple[Place, str]]:  # noqa: ARG002 - same
         """What does not fit between a device of that name and its antennas: where below the device, and what to do."""
         return ()

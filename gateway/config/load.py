@@ -16,6 +16,7 @@ from gateway.config.identities import check_identities
 from gateway.config.problem import Code, ConfigError, Problem
 from gateway.config.references import Feed, check_references, check_signals, feeds
 from gateway.config.security import check_devices_links, check_files, check_links, check_needed
+from gateway.config.serial_ports import check_present_ports, check_shared_ports
 from gateway.identity.mapping import IdentityMap
 
 __all__ = ["ConfigError", "Loaded", "Problem", "load"]
@@ -34,13 +35,15 @@ def load(
     segments: Collection[str] | None = None,
     files: bool = True,
     identities: bool = True,
+    ports: bool = False,
     before: site.Site | None = None,
 ) -> Loaded:
     """Reads and checks a whole file. ConfigError holds every mistake; nothing else is raised.
 
     `segments`: the ones this process runs; certificates and identity maps of the others are not looked at. Default:
     all. Without `files` no certificate is, without `identities` no map: for those who only read the site, elsewhere or
-    without its keys. Maps whose file is as it was for `before` are its own.
+    without its keys. With `ports` a serial port that is not there is a mistake: for who runs, it is a device that is
+    off. Maps whose file is as it was for `before` are its own.
     """
     data = _read(path)
     root, flaws = parse(data)
@@ -53,7 +56,7 @@ def load(
         known = [] if before is None else [one.identities for one in before.segments.values()]
         maps = check_identities(root, resolved.parent, segments if identities else (), findings, known)
         digest = hashlib.sha256(data).hexdigest()
-        found = _check(root, resolved, segments if files else (), findings, digest, maps)
+        found = _check(root, resolved, segments if files else (), findings, digest, maps, ports=ports)
     if findings.errors or found is None:
         raise ConfigError(findings.errors, findings.warnings)
     return Loaded(found, findings.warnings)
@@ -66,6 +69,8 @@ def _check(
     findings: Findings,
     digest: str,
     identities: Mapping[str, IdentityMap],
+    *,
+    ports: bool,
 ) -> site.Site | None:
     checked = validate(models.Site, root, (), findings)
     devices = check_devices(root, findings)
@@ -75,11 +80,14 @@ def _check(
     check_devices_links(devices, root, findings)
     check_files(root, path.parent, segments, findings)
     check_needed(devices, path.parent, segments, findings)
+    check_shared_ports(devices, findings)
+    if ports:
+        check_present_ports(devices, findings)
     if checked is None or findings.errors:
         return None
     node = root.get("devices")
-    ports = {feed: _port_keys(root, feed) for feed in feeds(node.items if node is not None else {})}
-    return build(checked, devices, ports, path, digest, identities)
+    fed = {feed: _port_keys(root, feed) for feed in feeds(node.items if node is not None else {})}
+    return build(checked, devices, fed, path, digest, identities)
 
 
 def _port_keys(root: Node, feed: Feed) -> models.PortKeys:

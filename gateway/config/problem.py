@@ -49,6 +49,8 @@ Code = Literal[
     "plain-not-allowed",
     "insecure-uplink",
     "same-uri",
+    "same-port",
+    "unknown-port",
     # warnings
     "unused-read-point",
     "unused-segment",
@@ -56,6 +58,7 @@ Code = Literal[
     "no-certificate",
     "key-permissions",
     "same-host",
+    "unplugged-port",
     "no-effect",
 ]
 """Every code there is; docs/configuration.md explains each. A code never changes its meaning."""
