@@ -53,9 +53,8 @@ def barcode(
       readpoint simulate barcode --tcp 127.0.0.1:4001
       readpoint simulate barcode --pty /tmp/scanner --ack --code ']C100095201234567891235'
     """
-    from drivers.barcode.framing import Framing  # noqa: PLC0415 - help needs no scanner
-    from simulators.barcode_scanner.labels import labels  # noqa: PLC0415 - same
-    from simulators.barcode_scanner.scanner import Scanner  # noqa: PLC0415 - same
+    from simulators.barcode_scanner.labels import labels  # noqa: PLC0415 - help needs no scanner
+    from simulators.barcode_scanner.scanner import Framing, Scanner  # noqa: PLC0415 - same
 
     host, _, port = tcp.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65_535:

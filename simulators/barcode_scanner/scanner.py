@@ -10,6 +10,8 @@ from typing import Self
 from drivers.barcode.framing import ETX, STX, Framing
 from simulators.barcode_scanner.lines import PtyLine, TcpLine
 
+__all__ = ["Framing", "Scanner", "framed"]
+
 
 class Scanner:
     """`async with` plugs it in. `speed` is bytes a second as they are typed; `split` the most bytes of one write.
