@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -10,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from drivers.contract import Context, Read, Signal, Unreachable
+from drivers.contract import Context, Read, Signal, Status, Unreachable
+from drivers.lines import format_line
 from drivers.nmea.driver import NmeaDriver
 from drivers.nmea.settings import PortSettings, Settings
+from gateway.config.load import load
 from gateway.identity.resolve import Resolver
 from gateway.location.engine import Engine
 from gateway.model import Port, ReadPoint, Rules, Transition
+from gateway.replay import replay
 from simulators.gps.lines import SerialLine, TcpLine
 from simulators.gps.receiver import Behaviour, Receiver, driving
 from simulators.gps.route import Route
@@ -39,6 +43,23 @@ async def served(**behaviour: float) -> AsyncIterator[tuple[Receiver, NmeaDriver
         receiver.place = offset(YARD, -500, 50)
         settings = Settings.model_validate({**SETTINGS, "url": str(line)})
         yield receiver, NmeaDriver(settings, PORTS, Context("truck"))
+
+
+SITE = """\
+version: 1
+gateway: {{id: gw-1, site: lab}}
+segments: {{yard: {{uplink: {{url: "mqtt://127.0.0.1"}}}}}}
+read_points:
+  z1: {{uri: "urn:test:z1", kind: zone, dwell: 100ms}}
+  z2: {{uri: "urn:test:z2", kind: zone, dwell: 100ms}}
+devices:
+  truck:
+    driver: nmea
+    segment: yard
+    url: tcp://127.0.0.1:10110
+    object: {truck}
+    antennas: {{f1: {{read_point: z1, polygon: {f1}}}, f2: {{read_point: z2, polygon: {f2}}}}}
+"""
 
 
 def decided(watched: Watched) -> list[Transition]:
@@ -78,6 +99,31 @@ async def test_a_drive_through_two_fences_is_arrived_moved_departed_without_any_
     assert events[2].decided - events[2].time < 2.0  # the presence time-out is 30 s
     times = [one.time for one in events]
     assert times == sorted(times)
+
+
+async def test_a_recorded_drive_is_decided_the_same(tmp_path: Path) -> None:
+    corners = {name: [list(corner) for corner in port.polygon] for name, port in PORTS.items()}
+    path = tmp_path / "site.yaml"
+    path.write_text(SITE.format(f1=corners["f1"], f2=corners["f2"], truck=TRUCK))
+    async with served() as (receiver, driver):
+        receiver.place = offset(YARD, 50, 50)
+        watched = Watched(driver)
+        await watched.until(lambda seen: sum(one.antenna == "f1" for one in reads(seen)) >= 3)
+        receiver.fixed = False
+        await watched.until(lambda seen: ("f1", "offline") in states(seen))
+        receiver.place, receiver.fixed = offset(YARD, 500, 50), True
+        await watched.until(lambda _: last_signal(watched, "f1") is False)
+        await watched.stop()
+    lines = [
+        format_line("truck", one, getattr(one, "received", None))
+        for one in watched.seen
+        if isinstance(one, Read | Signal | Status)
+    ]
+    said = [json.loads(line)["data"]["readpoint:observation"] for line in replay(load(path).site, lines)]
+    assert [(one["transition"], one.get("reason")) for one in said] == [
+        (one.kind, one.reason) for one in decided(watched)
+    ]
+    assert [one["transition"] for one in said] == ["arrived", "departed"]
 
 
 async def test_a_vehicle_that_loses_its_fix_stays_where_it_was() -> None:

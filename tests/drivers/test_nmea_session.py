@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drivers.contract import Disconnected, Measurement, Observation, Read, Signal, Status
 from drivers.nmea.geometry import Point, offset
@@ -245,3 +247,28 @@ def test_ten_fixes_a_second_are_one_read_a_second() -> None:
         drive._take(b"".join(cycle(pose, drive.now)))
         assert tenth
     assert 4 <= len(reads(drive.seen[before:])) <= 6
+
+
+@given(st.lists(st.one_of(st.binary(max_size=80), st.integers(-300, 300), st.sampled_from(["empty", "zeros", "last"]))))
+def test_whatever_comes_the_story_of_each_fence_is_sound(script: list[bytes | int | Blind]) -> None:
+    """Reads only where a signal says that it is inside; nothing while the fences do not observe; times run forward."""
+    drive = Drive(fix_timeout="3s", silence="1h")
+    for one in script:
+        if isinstance(one, bytes):
+            drive.hear([one])
+        elif isinstance(one, int):
+            drive.at(one)
+        else:
+            drive.blind(one)
+    inside: dict[object, object] = {}
+    observing: dict[object, bool] = {}
+    for one in drive.seen:
+        if isinstance(one, Signal):
+            assert inside.get(one.name) is not one.value
+            inside[one.name] = one.value
+        elif isinstance(one, Read):
+            assert inside[one.antenna]
+            assert observing[one.antenna]
+            assert START <= one.time <= (one.received or 0.0)
+        elif isinstance(one, Status) and one.antenna is not None:
+            observing[one.antenna] = one.state == "online"

@@ -27,7 +27,7 @@ def problems(folder: Path, device: str) -> list[str]:
     path = folder / "site.yaml"
     path.write_text(HEAD + device)
     try:
-        load(path)
+        load(path, ports=True)
     except ConfigError as error:
         return [f"{one.line}: {one.path}: {one.text}" for one in error.problems]
     return []
@@ -89,6 +89,10 @@ def test_a_ring_that_is_closed_is_the_same_area() -> None:
         (
             "  truck: {driver: nmea, segment: yard, url: 'tcp://127.0.0.1:1', read_point: a}\n",
             ["devices.truck.read_point: a device of nmea is at no read point as a whole: write antennas"],
+        ),
+        (
+            "  truck: {driver: nmea, segment: yard, port: /dev/ttyUSB99}\n",
+            ["devices.truck.port: there is no serial port /dev/ttyUSB99: ", " this machine "],
         ),
         (
             "  truck: {driver: nmea, segment: yard, url: 'tcp://10.20.0.40:10110'}\n",
