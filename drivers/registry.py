@@ -50,6 +50,9 @@ _OWN = {
     "ble": Entry(
         "drivers.ble.driver:BleDriver", "drivers.ble.settings:Settings", "drivers.ble.settings:PortSettings"
     ),
+    "http": Entry(
+        "drivers.http.driver:HttpDriver", "drivers.http.settings:Settings", "drivers.http.settings:PortSettings"
+    ),
     "llrp": Entry(
         "drivers.llrp.driver:LlrpDriver",
         "drivers.llrp.settings:Settings",

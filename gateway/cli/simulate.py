@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.simulate_http import http
 from gateway.cli.simulate_modbus import modbus
 from gateway.cli.simulate_barcode import barcode
 from gateway.cli.simulate_nmea import nmea
@@ -27,6 +28,7 @@ def simulate() -> None:
     """Simulate devices of the floor, on their real wire."""
 
 
+simulate.add_command(http)
 simulate.add_command(barcode)
 
 

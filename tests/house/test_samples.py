@@ -21,7 +21,7 @@ MANUAL = (ROOT / "docs" / "configuration.md").read_text()
 
 def with_files(text: str, folder: Path) -> Path:
     """The site in a folder that has the files it names."""
-    for name in re.findall(r"[\w.-]+\.(?:pem|key)\b", text):
+    for name in re.findall(r"[\w.-]+\.(?:pem|key|token)\b", text):
         (folder / name).write_text("a certificate or a key")
         (folder / name).chmod(0o600)
     for name in re.findall(r"\bidentities: ([\w.-]+)", text):

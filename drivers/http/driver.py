@@ -1,0 +1,139 @@
+"""The HTTP driver: listens while it is open, and gives each post as a batch of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+from drivers.contract import Antenna, Batch, Context, DriverError, Rejected, Status
+from drivers.http import sources
+from drivers.http.app import Desks
+from drivers.http.complaints import Complaints
+from drivers.http.deliveries import Deliveries
+from drivers.http.observing import Desk
+from drivers.http.server import Listener, bound, context
+from drivers.http.settings import SHORTEST_TOKEN, PortSettings, Settings
+from drivers.http.sources import Known
+
+_FRESH = 5.0
+"""Seconds after which tokens are read again: one that was changed serves without a restart."""
+
+
+class HttpDriver:
+    """A listener for hardware that posts. `open` may be called again: what was posted before is still known."""
+
+    def __init__(self, settings: Settings, ports: Mapping[Antenna, PortSettings], around: Context) -> None:
+        self._settings = settings
+        self._ports = ports
+        self._context = around
+        self._posts = _Posts()
+        self._deliveries = Deliveries(self._posts.give, settings.remember)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[AsyncIterator[Batch]]:
+        """Enter: it listens. Raises `DriverError`, here or while iterating."""
+        settings, around, posts = self._settings, self._context, self._posts
+        with bound(settings, around.interface) as listening:
+            tls = settings.encryption(around.device)
+            made = None if tls is None else context(tls, Path(around.base))
+            where = f"listens on {'http' if tls is None else 'https'}://{settings.listen}"
+            desks = self._desks(where)
+            posts.begin()
+            listener = Listener(settings, desks.application(), desks.complain)
+            serving = asyncio.create_task(listener.serve(listening, made), name=f"{around.device} listens")
+            serving.add_done_callback(posts.ended)
+            posts.give(Batch((Status(None, "online", where, around.clock()),)))
+            try:
+                yield posts
+            finally:
+                serving.cancel()
+                with suppress(asyncio.CancelledError, DriverError):
+                    await serving
+                await listener.close(desks.end)
+
+    def _desks(self, where: str) -> Desks:
+        settings, around, posts = self._settings, self._context, self._posts
+        tokens = _Tokens(settings, around)
+        tokens.read()
+        names = settings.known(around.device)
+        single = not settings.sources
+        return Desks(
+            settings,
+            tokens.known,
+            {name: Desk(None if single else name, self._ports.keys()) for name in names},
+            self._deliveries,
+            Complaints(where),
+            lambda status: posts.give(Batch((status,))),
+            around.clock,
+            {name: source.rate for name, source in names.items()},
+        )
+
+
+class _Posts:
+    """Batches as they come, until the listener fails."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Batch | DriverError] = asyncio.Queue()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Batch:
+        item = await self._queue.get()
+        if isinstance(item, DriverError):
+            raise item
+        return item
+
+    def begin(self) -> None:
+        """A failure of before is over; batches nobody took are still due."""
+        kept = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+        for item in kept:
+            if isinstance(item, Batch):
+                self._queue.put_nowait(item)
+
+    def give(self, batch: Batch) -> None:
+        self._queue.put_nowait(batch)
+
+    def ended(self, serving: asyncio.Task[None]) -> None:
+        error = None if serving.cancelled() else serving.exception()
+        if isinstance(error, DriverError):
+            self._queue.put_nowait(error)
+
+
+class _Tokens:
+    """What each source must show, read anew now and then."""
+
+    def __init__(self, settings: Settings, around: Context) -> None:
+        self._sources = settings.known(around.device)
+        self._context = around
+        self._read = float("-inf")
+        self._known: dict[str, Known] = {}
+
+    def read(self) -> None:
+        """Raises `Rejected` where a token is missing, short, or another's."""
+        known: dict[str, Known] = {}
+        seen: dict[bytes, str] = {}
+        for name, source in self._sources.items():
+            hashed = None
+            if source.token is not None:
+                token = self._context.secret(source.token)
+                if len(token) < SHORTEST_TOKEN:
+                    short = f"the token of {name} is shorter than {SHORTEST_TOKEN} characters"
+                    raise Rejected(f"{short}: openssl rand -hex 32 makes one")
+                hashed = sources.digest(token)
+                if seen.setdefault(hashed, name) != name:
+                    raise Rejected(f"{name} and {seen[hashed]} have the same token: give each its own")
+            known[name] = Known(hashed, source.common_name)
+        self._known = known
+
+    def known(self) -> Mapping[str, Known]:
+        """As of the last few seconds; what became unreadable stays as it was."""
+        now = asyncio.get_running_loop().time()
+        if now - self._read > _FRESH:
+            self._read = now
+            with suppress(Rejected):
+                self.read()
+        return self._known
