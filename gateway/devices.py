@@ -11,10 +11,11 @@ from pathlib import Path
 import msgspec
 
 from drivers import registry
-from drivers.contract import Batch, Context, Rejected
+from drivers.contract import Batch, Context, Driver, Rejected
 from gateway.config import secrets
 from gateway.config.site import Device
 from gateway.health import DeviceBoard, DeviceHealth
+from gateway.strangers import Stranger
 from gateway.supervisor import Backoff, Supervisor
 
 
@@ -58,7 +59,7 @@ class Devices:
         around = self._around
         secret = functools.partial(_secret, base=Path(around.base))
         context = Context(device.name, around.interface, around.base, around.clock, secret)
-        driver = registry.entry(device.driver).factory()(device.settings, device.ports, context)
+        driver = _made(device, context)
         board = DeviceBoard(device.name, around.clock, around.changed)
         supervisor = Supervisor(device.name, driver, around.put, board, around.clock, around.backoff)
         task = self._group.create_task(supervisor.run(), name=f"device {device.name}")
@@ -69,6 +70,15 @@ class Devices:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _made(device: Device, context: Context) -> Driver:
+    """Our drivers at once, for they do no I/O; those of others behind a guard."""
+
+    def make() -> Driver:
+        return registry.entry(device.driver).factory()(device.settings, device.ports, context)
+
+    return make() if device.driver in registry.names() else Stranger(make)
 
 
 @asynccontextmanager

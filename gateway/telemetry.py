@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quote
 
 from drivers.observations import Measurement
@@ -51,14 +52,15 @@ def _page(device: str, run: list[tuple[float, str]]) -> str:
 
 def _point(one: Measurement) -> str:
     """The point's object without its last brace."""
-    value, quality, reason = _value(one.value), one.quality, one.reason
+    value = repr(one.value) if type(one.value) is float and math.isfinite(one.value) else _value(one.value)
+    quality, reason = one.quality, one.reason
     if value is None:
         said = repr(one.value) if isinstance(one.value, float) else f"of type {type(one.value).__name__}"
         value, quality, reason = "null", "bad", reason or f"a value that JSON cannot say: {said}"
-    uom = "null" if one.uom is None else _text(one.uom)
+    uom = "null" if one.uom is None else _word(one.uom)
     why = "" if reason is None else f',"reason":{_text(reason)}'
     exception = "" if one.exception is None else f',"exception":{_text(one.exception)}'
-    return f'{{"name":{_text(one.point)},"value":{value},"uom":{uom},"quality":"{quality}"{why}{exception}'
+    return f'{{"name":{_word(one.point)},"value":{value},"uom":{uom},"quality":"{quality}"{why}{exception}'
 
 
 def _value(value: object) -> str | None:
@@ -79,3 +81,7 @@ def _value(value: object) -> str | None:
 
 def _text(words: str) -> str:
     return quote(words[:LONGEST].encode("utf-8", "replace").decode())
+
+
+_word = lru_cache(maxsize=4096)(_text)
+"""For names and units, which come again."""
