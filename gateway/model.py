@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -148,6 +148,14 @@ class Transition(msgspec.Struct, frozen=True, gc=False):
     count: int = 1
 
 
+class Sighting(NamedTuple):
+    """When what is `Present` was last seen there."""
+
+    uri: str
+    read_point: str
+    last_seen: float
+
+
 class Present(msgspec.Struct, frozen=True, gc=False):
     """That an object is in a zone, or quiet at a checkpoint: what survives a restart.
 
@@ -159,6 +167,11 @@ class Present(msgspec.Struct, frozen=True, gc=False):
     since: float
     last_seen: float
     kind: Literal["zone", "checkpoint"] | None = None
+
+    @property
+    def sighting(self) -> Sighting:
+        """When it was last seen there."""
+        return Sighting(self.object.uri, self.read_point, self.last_seen)
 
 
 class Absent(msgspec.Struct, frozen=True, gc=False):

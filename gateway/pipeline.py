@@ -82,7 +82,7 @@ class Pipeline:
             if not self._inbox.waiting:
                 self._store(self._engine.advance(self._clock()))
             await self._yield()
-        self._outbox.touch(list(self._engine.present()))
+        self._outbox.touch(list(self._engine.sightings()))
 
     async def _room(self) -> None:
         """Wait until what was decided is not too far ahead of the disk."""

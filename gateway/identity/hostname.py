@@ -35,6 +35,9 @@ _SEQUENCES = tuple(_SHORT.get(code, char) for code, char in enumerate(SEVEN_BIT)
 _CODES = {text: (code, 7) for code, text in enumerate(_SEQUENCES) if text != NONE} | {
     text: (table << 7 | index, 14) for table, names in enumerate(_LONG) for index, text in enumerate(names)
 }
+_ENDING = frozenset("/?#")
+"""What ends a host name in a URI (RFC 3986 section 3.2); the tables have them for what comes behind."""
+
 _LONGEST = max(map(len, _CODES))
 
 
@@ -57,6 +60,8 @@ def read_hostname(reader: Reader) -> str:
             text += _SEQUENCES[code]
     if length < 0 or NONE in text or len(text) > MAX:
         raise ValueError("the host name holds a reserved sequence or is too long")
+    if not _ENDING.isdisjoint(text):
+        raise ValueError("the host name holds a character that would end it in a link")
     return text
 
 

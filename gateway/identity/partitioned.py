@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -73,11 +74,40 @@ SCHEMES = (
     Partitioned("itip-110", "itip", 0x40, _GTIN, "8006", "padded", "integer", 38, "21", moved=True, pieces=True),
     Partitioned("itip-212", "itip", 0x41, _GTIN, "8006", "padded", "text", 140, "21", moved=True, pieces=True),
 )  # fmt: skip
+_ROWS = {row.header: row for row in SCHEMES}
+_HEADS = {
+    row.header: 14 + _COMPANY_BITS[0] + row.partitions[0][0] + 14 * row.pieces
+    for row in SCHEMES
+    if row.reference == "padded" and row.tail not in ("none", "zero")
+}
+"""Bits before the serial, of schemes in which they name a class or a place of which there are many."""
 
 
 def decode(row: Partitioned, value: int, size: int) -> Parsed:
     """The EPC of `size` bits whose header chose this row. ValueError if it breaks the coding table."""
-    reader = Reader(value, size)
+    head = _HEADS.get(row.header)
+    if head is not None and size >= head:
+        left = size - head
+        number, urn, key = _head_of_many(row.header, value >> left)
+        reader = Reader(value & (1 << left) - 1, left)
+    else:
+        reader = Reader(value, size)
+        number, urn, key = _head(row, reader)
+    serial = _read_tail(row, reader)
+    if serial is not None:
+        urn += f".{urn_text(serial)}"
+    return Parsed(row.name, row.scheme, number, urn, _link(row, key, serial))
+
+
+@lru_cache(maxsize=512)
+def _head_of_many(header: int, head: int) -> tuple[int, str, str]:
+    """What objects have in common that differ by their serial alone: there are few of those, and many of each."""
+    row = _ROWS[header]
+    return _head(row, Reader(head, _HEADS[header]))
+
+
+def _head(row: Partitioned, reader: Reader) -> tuple[int, str, str]:
+    """All before the serial: the filter value, the URN, and the value of the key's application identifier."""
     first = reader.take(14)
     partition = first & 7
     if partition == 7:
@@ -89,17 +119,12 @@ def decode(row: Partitioned, value: int, size: int) -> Parsed:
         raise ValueError("the company prefix has more digits than its partition says")
     prefix = str(company).zfill(digits)
     reference, key = _read_reference(row, reader, bits, room, company, prefix)
-    piece = ""
+    urn = f"urn:epc:id:{row.scheme}:{prefix}.{urn_text(reference)}"
     if row.pieces:
         piece = f"{_two_digits(reader)}.{_two_digits(reader)}"
-    serial = _read_tail(row, reader)
-    urn = f"urn:epc:id:{row.scheme}:{prefix}.{urn_text(reference)}"
-    if piece:
         urn += f".{piece}"
         key += piece.replace(".", "")
-    if serial is not None:
-        urn += f".{urn_text(serial)}"
-    return Parsed(row.name, row.scheme, first >> 3 & 7, urn, _link(row, key, serial))
+    return first >> 3 & 7, urn, key
 
 
 def _read_reference(

@@ -21,7 +21,7 @@ class Admission:
         self, rules: Rules, resolve: Callable[[Read], Identity], counts: Counts, met: Met | None = None
     ) -> None:
         self._rules = rules
-        self._resolve = resolve
+        self.resolve = resolve
         self._counts = counts
         self._met = met
         self._refused: dict[str, set[Key]] = {}
@@ -42,7 +42,7 @@ class Admission:
         if refused is not None and key in refused:
             self._counts.ignored += 1
             return None
-        identity = self._resolve(read)
+        identity = self.resolve(read)
         if self._met is not None:
             self._met(identity, time, place.device, place.antenna, point.name)
         if self._wanted(identity, point):

@@ -1,8 +1,11 @@
-"""Checkpoints: an instance is observed once, until it was unseen for `dedup`; of a class or code every scan counts."""
+"""Checkpoints: an instance is observed once, until it was unseen for `dedup`; of a class or code every scan counts.
+
+What is quiet stands in numbered slots, its times in arrays: a belt has tens of thousands at a time, each heard often.
+"""
 
 from __future__ import annotations
 
-import math
+from array import array
 from collections.abc import Iterator
 
 import msgspec
@@ -13,35 +16,25 @@ from gateway.location.floor import NO_LEVEL, Floor, Place
 from gateway.location.gate import GateState
 from gateway.location.outcome import MAX_TAGS, Counts, Key, Outcome
 from gateway.location.presence import WRITE_BACK
+from gateway.location.rounds import Rounds
 from gateway.location.watch import Watch
-from gateway.location.wheel import Wheel
-from gateway.model import Absent, Identity, Present, ReadPoint, Source, Transition
+from gateway.model import Absent, Identity, Present, ReadPoint, Sighting, Source, Transition
+
+SLICE = 2000
+"""Slots asked about in one call, some 2 µs each."""
 
 
-class Seen(msgspec.Struct, gc=False, weakref=False):
-    """An identifier that is quiet: seen, and not yet unseen for its `window`. `reads` -1: it has been reported.
-
-    Instances that were reported are `stored`, so that they are quiet after a restart too.
-    """
+class Visit(msgspec.Struct, gc=False):
+    """What has not been reported yet: its first time, its reads so far, the strongest."""
 
     identity: Identity
-    key: Key | None
-    armed: float
-    window: float
     first: float
-    last: float
-    written: float
-    reads: int
-    peak: float
-    stored: bool = False
-
-    def come_anew(self, time: float) -> None:
-        """It was unseen long enough: what comes is another visit."""
-        self.first, self.reads, self.peak = time, 0, NO_LEVEL
+    reads: int = 0
+    peak: float = NO_LEVEL
 
 
 class Checkpoint:
-    """All that is quiet at one read point."""
+    """All that is quiet at one read point: seen, and not yet unseen for its window."""
 
     def __init__(self, point: ReadPoint, floor: Floor, watch: Watch, admission: Admission, counts: Counts) -> None:
         self._point = point
@@ -49,54 +42,60 @@ class Checkpoint:
         self._watch = watch
         self._admission = admission
         self._counts = counts
-        self._letters = floor.letters(point.name, "checkpoint")
-        self._seen: dict[Key, Seen] = {}
-        self._objects: dict[str, Seen] = {}
-        self._wheel = Wheel(self._ask)
-        self._touched: list[Seen] = []
+        self._slots: dict[Key, int] = {}
+        self._objects: dict[str, int] = {}
+        self._visits: dict[int, Visit] = {}
+        self._uris: list[str] = []
+        self._keys: list[Key | None] = []
+        self._since = array("d")
+        self._last = array("d")
+        self._written = array("d")
+        self._instance = bytearray()
+        self._stored = bytearray()
+        """Instances that were reported, so that they are quiet after a restart too."""
+        self._free: list[int] = []
+        self._rounds = Rounds()
+        self._touched: list[int] = []
         self._gate = GateState(point.gate) if point.gate else None
         self.present_count = 0
         """Instances that are quiet here."""
+        self._take(point)
+
+    def _take(self, point: ReadPoint) -> None:
+        self._point = point
+        self._letters = self._floor.letters(point.name, "checkpoint")
+        self._windows = (point.dedup_class, point.dedup)
+        """By whether it is an instance."""
+        self._shortest = min(self._windows)
 
     @property
     def deadline(self) -> float | None:
         """When something may have been unseen long enough, at the earliest."""
-        return self._wheel.deadline
+        return self._rounds.deadline
 
-    def present(self) -> Iterator[Present]:
-        """The instances that are quiet here."""
-        return (self._present(seen) for seen in self._objects.values() if seen.stored)
+    def sightings(self) -> Iterator[Sighting]:
+        """When the instances that are quiet here were last seen."""
+        return (self._sighting(slot) for slot in self._objects.values() if self._stored[slot])
 
-    def touched(self, limit: int) -> list[Present]:
-        """Presence whose last_seen moved on since it was stored, each once."""
+    def touched(self, limit: int) -> list[Sighting]:
+        """Those whose last_seen moved on since it was stored, each once."""
         some, self._touched = self._touched[:limit], self._touched[limit:]
-        return [self._present(seen) for seen in some if self._objects.get(seen.identity.uri) is seen]
+        return [self._sighting(slot) for slot in some if self._stored[slot]]
 
-    def _present(self, seen: Seen) -> Present:
-        return Present(seen.identity, self._point.name, seen.first, seen.last, "checkpoint")
+    def _sighting(self, slot: int) -> Sighting:
+        return Sighting(self._uris[slot], self._point.name, self._last[slot])
 
     def restore(self, known: Present, now: float) -> None:
         """Take up what was quiet before the start."""
-        seen = Seen(
-            identity=known.object,
-            key=None,
-            armed=-math.inf,
-            window=self._point.dedup,
-            first=known.since,
-            last=known.last_seen,
-            written=known.last_seen,
-            reads=-1,
-            peak=NO_LEVEL,
-            stored=True,
-        )
-        self._objects[known.object.uri] = seen
+        slot = self._new(known.object, None, known.last_seen)
+        self._since[slot] = known.since
+        self._stored[slot] = True
         self.present_count += 1
-        self._wheel.arm(seen, now)
+        self._rounds.put(slot, now)
 
     def thaw(self, now: float) -> None:
         """An antenna observes again: what waited for it is asked anew."""
-        limit = now + max(self._point.dedup, self._point.dedup_class)
-        self._wheel.arm_all([seen for seen in self._objects.values() if seen.armed > limit], now)
+        self._rounds.put_all(self._objects.values(), now)
 
     @property
     def gate_open(self) -> bool | None:
@@ -116,158 +115,158 @@ class Checkpoint:
         if self._gate is not None and not self._gate.counts(time):
             self._counts.gated += 1
             return
-        seen = self._seen.get(key)
-        if seen is None:
-            seen = self._meet(read, key, place, level, time, now, out)
-            if seen is None:
+        slot = self._slots.get(key)
+        if slot is None:
+            slot = self._meet(read, key, place, level, time, now, out)
+            if slot is None:
                 return
-        elif time - seen.last > seen.window and self._due(seen) < time:
-            # Its deadline has not come yet, but by event time it was unseen long enough.
-            seen.come_anew(time)
-        if time > seen.last:  # noqa: PLR1730 - a call is slow, per read
-            seen.last = time
-        if seen.reads >= 0:
-            self._count(seen, place, level, now, out, read.count)
+        silence = time - self._last[slot]
+        if silence > 0.0:
+            if silence >= self._shortest and self._due(slot) <= time:
+                # Its round has not come yet, but by event time it was unseen long enough: another visit.
+                self._visits[slot] = Visit(self._admission.resolve(read), time)
+            self._last[slot] = time
+        if slot in self._visits:
+            self._count(slot, read, place, level, now, out)
 
     def _meet(
         self, read: Read, key: Key, place: Place, level: float, time: float, now: float, out: list[Outcome]
-    ) -> Seen | None:
+    ) -> int | None:
         identity = self._admission.identify(read, key, place, time)
         if identity is None:
             return None
-        window = self._point.dedup if identity.kind == "instance" else self._point.dedup_class
+        window = self._windows[identity.kind == "instance"]
         if not window:
-            out.append(self._observed(identity, place, time, time, 1, level, now, read.count))
+            out.append(Outcome(self._observed(Visit(identity, time, 1, level), read, place, time, now)))
             return None
-        seen = self._objects.get(identity.uri)
-        if seen is not None:
-            if seen.key is None:
-                seen.identity, seen.key = identity, key
-                self._seen[key] = seen
-            elif time - seen.last > seen.window and self._due(seen) < time:
-                seen.come_anew(time)
-            return seen
+        slot = self._objects.get(identity.uri)
+        if slot is not None:
+            if self._keys[slot] is None:
+                self._keys[slot] = key
+                self._slots[key] = slot
+            return slot
         if len(self._objects) >= MAX_TAGS:
             self._counts.refused += 1
             return None
-        seen = Seen(
-            identity=identity,
-            key=key,
-            armed=-math.inf,
-            window=window,
-            first=time,
-            last=time,
-            written=time,
-            reads=0,
-            peak=NO_LEVEL,
-        )
-        self._seen[key] = self._objects[identity.uri] = seen
-        self._wheel.arm(seen, time + window)
-        return seen
+        slot = self._new(identity, key, time)
+        self._slots[key] = slot
+        self._visits[slot] = Visit(identity, time)
+        self._rounds.put(slot, time + window)
+        return slot
 
-    def _count(self, seen: Seen, place: Place, level: float, now: float, out: list[Outcome], count: int) -> None:
+    def _new(self, identity: Identity, key: Key | None, time: float) -> int:
+        if self._free:
+            slot = self._free.pop()
+        else:
+            slot = len(self._uris)
+            self._uris.append("")
+            self._keys.append(None)
+            for times in (self._since, self._last, self._written):
+                times.append(time)
+            self._instance.append(0)
+            self._stored.append(0)
+        self._uris[slot], self._keys[slot] = identity.uri, key
+        self._since[slot] = self._last[slot] = self._written[slot] = time
+        self._instance[slot] = identity.kind == "instance"
+        self._objects[identity.uri] = slot
+        return slot
+
+    def _count(self, slot: int, read: Read, place: Place, level: float, now: float, out: list[Outcome]) -> None:
         """A read of what has not been reported yet."""
-        seen.reads += 1
-        seen.peak = max(seen.peak, level)
-        if seen.reads < self._point.min_reads:
+        visit, last = self._visits[slot], self._last[slot]
+        visit.reads += 1
+        visit.peak = max(visit.peak, level)
+        if visit.reads < self._point.min_reads:
             return
-        observed = self._observed(seen.identity, place, seen.first, seen.last, seen.reads, seen.peak, now, count)
-        seen.reads = -1
-        seen.written = seen.last
-        if seen.identity.kind != "instance":
-            out.append(observed)
+        del self._visits[slot]
+        self._since[slot], self._written[slot] = visit.first, last
+        observed = self._observed(visit, read, place, last, now)
+        if not self._instance[slot]:
+            out.append(Outcome(observed))
             return
-        self.present_count += not seen.stored
-        seen.stored = True
-        out.append(Outcome(observed.transition, (self._present(seen),)))
+        self.present_count += not self._stored[slot]
+        self._stored[slot] = True
+        out.append(
+            Outcome(observed, (Present(visit.identity, self._point.name, visit.first, last, "checkpoint"),)),
+        )
 
-    def _observed(
-        self,
-        identity: Identity,
-        place: Place,
-        first: float,
-        last: float,
-        reads: int,
-        peak: float,
-        now: float,
-        count: int,
-    ) -> Outcome:
-        source = Source(place.device, place.antenna, reads, peak if peak > NO_LEVEL else None)
-        return Outcome(
-            Transition(
-                kind="observed",
-                object=identity,
-                read_point=self._point.name,
-                time=first,
-                decided=now,
-                first_seen=first,
-                last_seen=last,
-                reads=reads,
-                sources=(source,),
-                count=count,
-            )
+    def _observed(self, visit: Visit, read: Read, place: Place, last: float, now: float) -> Transition:
+        source = Source(place.device, place.antenna, visit.reads, visit.peak if visit.peak > NO_LEVEL else None)
+        return Transition(
+            kind="observed",
+            object=visit.identity,
+            read_point=self._point.name,
+            time=visit.first,
+            decided=now,
+            first_seen=visit.first,
+            last_seen=last,
+            reads=visit.reads,
+            sources=(source,),
+            count=read.count,
         )
 
     def advance(self, now: float, out: list[Outcome]) -> None:
         """Forget what has been unseen long enough by `now`, at most a slice of it."""
-        for seen in self._wheel.fire(now):
-            self._forget(seen, out)
+        for slot in self._rounds.take(now, SLICE):
+            due = self._due(slot)
+            if due <= now:
+                self._forget(slot, out)
+                continue
+            self._rounds.put(slot, due)
+            last = self._last[slot]
+            if last - self._written[slot] > WRITE_BACK and self._stored[slot]:
+                self._written[slot] = last
+                if len(self._touched) < MAX_TAGS:
+                    self._touched.append(slot)
 
-    def _forget(self, seen: Seen, out: list[Outcome]) -> None:
-        uri = seen.identity.uri
+    def _forget(self, slot: int, out: list[Outcome]) -> None:
+        uri, key = self._uris[slot], self._keys[slot]
         del self._objects[uri]
-        if seen.key is not None:
-            del self._seen[seen.key]
-        if seen.stored:
+        if key is not None:
+            del self._slots[key]
+        self._uris[slot], self._keys[slot] = "", None
+        self._visits.pop(slot, None)
+        self._free.append(slot)
+        if self._stored[slot]:
+            self._stored[slot] = False
             self.present_count -= 1
             out.append(Outcome(None, (Absent(uri, self._point.name),)))
 
-    def _ask(self, seen: Seen) -> float:
-        if seen.last - seen.written > WRITE_BACK and seen.stored:
-            seen.written = seen.last
-            if len(self._touched) < MAX_TAGS:
-                self._touched.append(seen)
-        return self._due(seen)
-
-    def _due(self, seen: Seen) -> float:
+    def _due(self, slot: int) -> float:
         """When it has been unseen long enough, as things stand; unseen counts only while all antennas observe."""
-        if self._objects.get(seen.identity.uri) is not seen:
-            return math.inf
-        if self._watch.observed(seen.last):
-            return seen.last + seen.window
-        silence = self._watch.silence(self._letters, seen.last)
+        last, window = self._last[slot], self._windows[self._instance[slot]]
+        if self._watch.observed(last):
+            return last + window
+        silence = self._watch.silence(self._letters, last)
         if silence.blind is None:
-            return max(seen.last, silence.back) + seen.window
-        return max(silence.blind, seen.last) + max(self._point.freeze_max, seen.window)
+            return max(last, silence.back) + window
+        return max(silence.blind, last) + max(self._point.freeze_max, window)
 
     def step(self, by: float, now: float) -> None:
         """The host's clock was set: what is quiet stays so for as long as it would have."""
-        self._wheel = Wheel(self._ask)
+        for times in (self._since, self._last, self._written):
+            for slot in self._objects.values():
+                times[slot] += by
+        for visit in self._visits.values():
+            visit.first += by
         if self._gate is not None:
             self._gate.step(by)
-        for seen in self._objects.values():
-            seen.first += by
-            seen.last += by
-            seen.written += by
-            self._wheel.arm(seen, now)
+        self._rounds.put_all(self._objects.values(), now)
 
     def replace(self, point: ReadPoint, now: float) -> None:
         """New rules for the same read point: what is quiet stays so."""
         if point.gate != self._point.gate:
             self._gate = GateState(point.gate) if point.gate else None
-        self._point = point
-        self._letters = self._floor.letters(point.name, "checkpoint")
-        for seen in self._objects.values():
-            seen.window = point.dedup if seen.identity.kind == "instance" else point.dedup_class
-        self._wheel.arm_all(self._objects.values(), now)
+        self._take(point)
+        self._rounds.put_all(self._objects.values(), now)
 
     def rename(self) -> None:
         """Identifiers may have other names from now on. What is quiet stays so under the name it has."""
-        for seen in self._seen.values():
-            seen.key = None
-        self._seen.clear()
+        for slot in self._slots.values():
+            self._keys[slot] = None
+        self._slots.clear()
 
     def close(self, out: list[Outcome]) -> None:
         """The read point left the configuration."""
-        for seen in list(self._objects.values()):
-            self._forget(seen, out)
+        for slot in list(self._objects.values()):
+            self._forget(slot, out)

@@ -19,7 +19,7 @@ from gateway.location.outcome import Counts, Key, Outcome, key
 from gateway.location.portal import Portal
 from gateway.location.presence import Zones
 from gateway.location.watch import Watch
-from gateway.model import Absent, Identity, Present, ReadPoint, Rules, Transition
+from gateway.model import Absent, Identity, Present, ReadPoint, Rules, Sighting, Transition
 
 __all__ = ["Counts", "Engine", "Outcome"]
 
@@ -191,13 +191,12 @@ class Engine:
                 out.append(_gone(known, now))
 
     def present(self) -> Iterator[Present]:
-        """All that is at a zone or quiet at a checkpoint."""
-        known = chain(self._zones.present(), *(checkpoint.present() for checkpoint in self._checkpoints.values()))
-        return chain(known, iter(self._restored))
+        """All that is in a zone."""
+        return chain(self._zones.present(), iter(self._restored))
 
     @property
     def present_count(self) -> int:
-        """How many `present` has, without counting them."""
+        """How many are in a zone or quiet at a checkpoint, without counting them."""
         quiet = sum(checkpoint.present_count for checkpoint in self._checkpoints.values())
         return self._zones.present_count + quiet + len(self._restored)
 
@@ -207,7 +206,12 @@ class Engine:
         rules: list[tuple[str, Portal | Checkpoint]] = [*self._portals.items(), *self._checkpoints.items()]
         return {name: rule.gate_open for name, rule in rules if rule.gate_open is not None}
 
-    def touched(self, limit: int) -> list[Present]:
+    def sightings(self) -> Iterator[Sighting]:
+        """When all that is in a zone or quiet at a checkpoint was last seen."""
+        quiet = (checkpoint.sightings() for checkpoint in self._checkpoints.values())
+        return chain((one.sighting for one in self.present()), *quiet)
+
+    def touched(self, limit: int) -> list[Sighting]:
         """Presence whose `last_seen` moved on by a minute since it was given out, each once, at most `limit`."""
         some = self._zones.touched(limit)
         for checkpoint in self._checkpoints.values():

@@ -75,6 +75,11 @@ class Floor:
             place.letter for place in self.present() if place.point.name == point and place.point.kind == kind
         )
 
+    def sources(self, tally: Iterable[tuple[str, int, float]]) -> tuple[int, tuple[Source, ...]]:
+        """All reads, and what each antenna contributed to them."""
+        said = tuple(self.source(*one) for one in tally)
+        return sum(one.reads for one in said), said
+
     def source(self, letter: str, reads: int, peak: float) -> Source:
         """What one antenna contributed, as a transition says it."""
         place = self.places[ord(letter)]

@@ -21,7 +21,7 @@ from gateway.location.renaming import Renaming
 from gateway.location.watch import Watch
 from gateway.location.wheel import Wheel
 from gateway.location.zone import Tag, ZoneRule, some_stand
-from gateway.model import Absent, DepartureReason, Identity, Present, ReadPoint, Source, Transition
+from gateway.model import Absent, DepartureReason, Identity, Present, ReadPoint, Sighting, Transition
 
 LISTENING: Final = 2.0
 """Dwell times that a new tag is listened to before its zone is decided."""
@@ -61,10 +61,12 @@ class Zones:
         """Who is where."""
         return (self._present(tag) for tag in self._objects.values() if tag.here >= 0)
 
-    def touched(self, limit: int) -> list[Present]:
-        """Presence whose last_seen moved on since it was stored, each once."""
+    def touched(self, limit: int) -> list[Sighting]:
+        """Those whose last_seen moved on since it was stored, each once."""
         some, self._touched = self._touched[:limit], self._touched[limit:]
-        return [self._present(tag) for tag in some if tag.here >= 0 and self._objects.get(tag.identity.uri) is tag]
+        return [
+            self._present(tag).sighting for tag in some if tag.here >= 0 and self._objects.get(tag.identity.uri) is tag
+        ]
 
     def _present(self, tag: Tag) -> Present:
         return Present(tag.identity, self._rule.zones[tag.here].name, tag.placed, tag.last_seen, "zone")
@@ -194,7 +196,7 @@ class Zones:
         self._memory.forget(uri)
         tag.here, tag.rival = self._rule.best(tag), -1
         self.present_count += 1
-        reads, sources = self._sources(tag)
+        reads, sources = self._floor.sources(self._rule.tally(tag))
         arrived = Transition(
             kind="arrived",
             object=tag.identity,
@@ -214,7 +216,7 @@ class Zones:
         left, entered = self._rule.zones[tag.here], self._rule.zones[tag.rival]
         before = self._patience(tag)
         tag.here, tag.rival = tag.rival, -1
-        reads, sources = self._sources(tag)
+        reads, sources = self._floor.sources(self._rule.tally(tag))
         moved = Transition(
             kind="moved",
             object=tag.identity,
@@ -259,10 +261,6 @@ class Zones:
     def _placed(self, tag: Tag, time: float, decided: float) -> None:
         tag.placed, tag.decided = time, decided
         tag.first_seen = tag.written = tag.last_seen
-
-    def _sources(self, tag: Tag) -> tuple[int, tuple[Source, ...]]:
-        tally = self._rule.tally(tag)
-        return sum(reads for _, reads, _ in tally), tuple(self._floor.source(*one) for one in tally)
 
     # What silence decides
 
@@ -330,7 +328,7 @@ class Zones:
             self._drop(tag)
             return
         zone = self._rule.zones[tag.here].name
-        reads, sources = self._sources(tag)
+        reads, sources = self._floor.sources(self._rule.tally(tag))
         departed = Transition(
             kind="departed",
             object=tag.identity,

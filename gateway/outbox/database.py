@@ -13,8 +13,8 @@ from gateway.outbox import migrations
 from gateway.outbox.values import OutboxError
 
 FILE = "outbox.db"
-PAGE = 512
-"""Bytes a page of a new file: at an event or two a commit, what is written is the pages touched, not what changed."""
+PAGE = 1024
+"""Bytes a page of a new file: with an event or two a commit, what is written is the pages touched, not what changed."""
 
 _CACHE_KIB = 4096
 _DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from gateway.model import Present, Work
+from gateway.model import Sighting, Work
 from gateway.outbox.values import State
 
 GROUP = 500
@@ -43,10 +43,10 @@ class Mailbox:
         if len(self.settled) == 1:
             self._bell.set()
 
-    def touch(self, presents: Sequence[Present]) -> None:
+    def touch(self, sightings: Sequence[Sighting]) -> None:
         """Only the newest time per object and read point is kept: bounded by what is present."""
         with self._guard:
-            self._seen.update(((present.object.uri, present.read_point), present.last_seen) for present in presents)
+            self._seen.update(((uri, read_point), last_seen) for uri, read_point, last_seen in sightings)
 
     def take_seen(self) -> dict[tuple[str, str], float]:
         with self._guard:

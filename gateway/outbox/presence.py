@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
@@ -33,7 +33,7 @@ class Presence:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._sql = connection
-        self._places: dict[Key, int] = {}
+        self._places: defaultdict[str, dict[str, int]] = defaultdict(dict)
         self._left: OrderedDict[Key, int] = OrderedDict()
         self._next = 1
         self.due = _NEVER
@@ -56,8 +56,10 @@ class Presence:
         self._left.clear()
         self._next = 1
         for place, uri, read_point in self._sql.execute("SELECT id, uri, read_point FROM presence ORDER BY id"):
-            key = (uri, read_point)
-            (self._left if key in left else self._places)[key] = place
+            if (uri, read_point) in left:
+                self._left[uri, read_point] = place
+            else:
+                self._places[read_point][uri] = place
             self._next = place + 1
 
     @contextmanager
@@ -81,14 +83,14 @@ class Presence:
             for change in work.presence:
                 if isinstance(change, Absent):
                     key = change.uri, change.read_point
-                    place = self._places.pop(key, None)
+                    place = self._places[change.read_point].pop(change.uri, None)
                     if place is not None:
                         self._left[key] = place
                         puts.pop(place, None)
                         if work.drafts:
                             firm.append(key)
                 else:
-                    puts[self._place((change.object.uri, change.read_point))] = change
+                    puts[self._place(change.object.uri, change.read_point)] = change
         if puts:
             bulk.insert(self._sql, _PUT, [_values(place, present) for place, present in puts.items()])
         if closing or now >= self.due - LINGER:
@@ -97,16 +99,17 @@ class Presence:
             self._sweep(firm)
         self.due = min(self.due, now + 2 * LINGER) if self._left else _NEVER
 
-    def _place(self, key: Key) -> int:
-        place = self._places.get(key)
+    def _place(self, uri: str, read_point: str) -> int:
+        places = self._places[read_point]
+        place = places.get(uri)
         if place is None:
-            place = self._left.pop(key, None)
+            place = self._left.pop((uri, read_point), None)
             if place is None:
                 if self._left:
                     place = self._left.popitem(last=False)[1]
                 else:
                     place, self._next = self._next, self._next + 1
-            self._places[key] = place
+            places[uri] = place
         return place
 
     def _sweep(self, keys: Iterable[Key]) -> None:
@@ -115,8 +118,8 @@ class Presence:
 
     def touch(self, seen: Mapping[Key, float]) -> None:
         """Write back when objects still present were last seen; one that left meanwhile stays away."""
-        places = self._places
-        self._sql.executemany(_TOUCH, [(time, places[key]) for key, time in seen.items() if key in places])
+        rows = ((time, self._places[read_point].get(uri)) for (uri, read_point), time in seen.items())
+        self._sql.executemany(_TOUCH, [row for row in rows if row[1] is not None])
 
 
 def _values(place: int, present: Present) -> tuple[object, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from gateway.config import site
-from gateway.model import Present, Work
+from gateway.model import Present, Sighting, Work
 from gateway.outbox import database, queries
 from gateway.outbox.lock import exclusive
 from gateway.outbox.mailbox import Mailbox
@@ -230,9 +230,9 @@ class Outbox:
         self.backlog += 1
         self._mailbox.put(work)
 
-    def touch(self, presents: Sequence[Present]) -> None:
+    def touch(self, sightings: Sequence[Sighting]) -> None:
         """Write back `last_seen` of these with the next commit that happens anyway, or at the end."""
-        self._mailbox.touch(presents)
+        self._mailbox.touch(sightings)
 
     async def drained(self, below: int) -> None:
         """Until fewer than `below` works wait for their commit: the back-pressure of a slow or full disk."""

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from gateway.control import protocol
 from gateway.control.client import NotRunning, ask
-from tests.bench.gateway_watched import latencies
+from tests.bench.gateway_watched import latencies, stored
 from tests.brokers import Mosquitto, Pki
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,13 +127,13 @@ def measure(load: Load, folder: Path) -> None:
             after, seconds, seen = cost(gateway.pid), time.monotonic() - begun, location(folder)
             gateway.send_signal(signal.SIGTERM)
             gateway.wait(60)
-        events = latencies(log)
+        events = stored(log)
         done = sorted(latencies(log, since=steady).values())
-        lost = len(events) - counter.settled(len(events))
+        lost = events - counter.settled(events)
     broker.kill()
     print(load.name)
     rate, cpu = (seen["reads"] - reads) / seconds, (after.cpu - before.cpu) / seconds * 100
-    print(f"{'':8}{rate:,.0f} reads/s, {len(events):,} events, {seen['dropped']} reads shed, lost: {lost} (target 0)")
+    print(f"{'':8}{rate:,.0f} reads/s, {events:,} events, {seen['dropped']} reads shed, lost: {lost} (target 0)")
     if done:
         p50, p99 = percentile(done, 0.5) * 1000, percentile(done, 0.99) * 1000
         print(f"{'':8}latency p50 {p50:.0f} ms, p99 {p99:.0f} ms (target p99 <= 100 ms)")

@@ -77,7 +77,7 @@ def weight(kind: Kind, tags: int, antennas: tuple[int, ...]) -> float:
     gc.collect()
     used = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-    assert sum(1 for _ in engine.present()) == tags
+    assert sum(1 for _ in engine.sightings()) == tags
     return used / tags
 
 

@@ -101,7 +101,7 @@ class Walk:
         if said:
             self.calls.append(said)
         if said and len(self.stored) < 100:
-            known = {(one.object.uri, one.read_point) for one in self.engine.present()}
+            known = {(one.uri, one.read_point) for one in self.engine.sightings()}
             assert known == set(self.stored)
         return said
 

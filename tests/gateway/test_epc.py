@@ -382,3 +382,11 @@ def test_epcpy_reads_the_same(case: tuple[str, str], filtered: int) -> None:
     assume(name not in ("gdti-113", "adi-var") and "%" not in urn and ".:" not in urn)
     epc = encode_urn(urn, 0 if name == "gid-96" else filtered, name)
     assert epcpy.hex_to_tag_encodable(epc.hex().upper()).epc_uri == urn
+
+
+def test_a_host_name_that_would_end_early_in_a_link_is_raw() -> None:
+    epc = encode_link("https://x0y/8018/000000000000000000", "gsrn++")
+    # The second of three 7-bit characters at the end: '0' (0x30) becomes '/' (0x2F).
+    changed = (int.from_bytes(epc, "big") ^ 0x1F << 7).to_bytes(len(epc), "big")
+    assert parse(epc).hostname == "x0y"
+    assert decode(changed).uri == f"urn:epc:raw:{8 * len(epc)}.x{changed.hex().upper()}"

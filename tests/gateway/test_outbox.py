@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config.site import Outbox as Settings
-from gateway.model import Absent, Draft, Identity, Present, Work
+from gateway.model import Absent, Draft, Identity, Present, Sighting, Work
 from gateway.outbox.store import OutboxError, Selection, open_outbox
 
 BOUND = 10.0
@@ -68,11 +68,10 @@ async def test_presence_is_stored_with_its_event(tmp_path):
 
 async def test_last_seen_is_written_with_the_next_commit_and_revives_nobody(tmp_path):
     there = Present(PALLET, "dock-1", 100.0, 100.0)
-    gone = Present(PALLET, "belt-1", 100.0, 100.0)
     async with outbox_in(tmp_path / "rfid") as outbox:
         outbox.put(Work((draft(1),), (there,)))
         await outbox.flush()
-        outbox.touch([Present(PALLET, "dock-1", 100.0, 160.0), gone])
+        outbox.touch([Sighting(PALLET.uri, "dock-1", 160.0), Sighting(PALLET.uri, "belt-1", 100.0)])
     async with outbox_in(tmp_path / "rfid") as outbox:
         assert outbox.presence() == [Present(PALLET, "dock-1", 100.0, 160.0)]
 
@@ -275,7 +274,7 @@ async def test_an_idle_outbox_writes_nothing(tmp_path):
         written = _written(tmp_path / "rfid")
         for _ in range(20):
             await outbox.claim("live", 1, 1)
-            outbox.touch([Present(PALLET, "dock-1", 1.0, 2.0)])
+            outbox.touch([Sighting(PALLET.uri, "dock-1", 2.0)])
             await outbox.rows()
         assert _written(tmp_path / "rfid") == written
 
