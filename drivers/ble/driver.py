@@ -28,7 +28,9 @@ class BleDriver:
     async def open(self) -> AsyncIterator[AsyncIterator[Batch]]:
         """Enter: at least one adapter scans. Raises `DriverError`, here or while iterating."""
         condition = Condition(self._pseudonyms)
-        scanning = Scanning(self._settings, self._adapters(), self._rules(), condition, self._context)
+        scanning = Scanning(
+            self._settings, self._adapters(), self._rules(), condition, self._context, named=bool(self._ports)
+        )
         try:
             await scanning.start()
             yield scanning

@@ -115,5 +115,5 @@ def reason(adapter: str, error: BaseException) -> str:
     if "AccessDenied" in text or "NotAuthorized" in text:
         return f"{adapter}: BlueZ does not let us scan: add the service's user to the group bluetooth"
     if isinstance(error, OSError) and not isinstance(error, TimeoutError):
-        return f"no D-Bus here ({text}): install and start dbus and bluez"
+        return f"{adapter}: no D-Bus here ({text}): install and start dbus and bluez"
     return f"{adapter}: {text}"

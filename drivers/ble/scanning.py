@@ -25,8 +25,16 @@ class Scanning:
     """The batches of one opening."""
 
     def __init__(
-        self, settings: Settings, adapters: list[str], rules: Rules, condition: Condition, context: Context
+        self,
+        settings: Settings,
+        adapters: list[str],
+        rules: Rules,
+        condition: Condition,
+        context: Context,
+        *,
+        named: bool,
     ) -> None:
+        self._named = named
         self._silence = settings.silence
         self._crowd = 2 * settings.max_tags
         self._tracker = Tracker(rules, condition)
@@ -92,7 +100,7 @@ class Scanning:
 
     def _hear(self, advert: Advert, adapter: str) -> None:
         self._heard[adapter] = self._loop.time()
-        self._tracker.hear(advert, adapter, self._clock())
+        self._tracker.hear(advert, adapter if self._named else None, self._clock())
         self._awake.set()
 
     async def _try(self, scanner: Scanner) -> None:

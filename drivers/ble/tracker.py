@@ -80,8 +80,8 @@ class Tracker:
     def __len__(self) -> int:
         return len(self._senders)
 
-    def hear(self, advert: Advert, antenna: str, now: float) -> None:
-        """One advertisement, heard by an adapter at `now`. Never raises."""
+    def hear(self, advert: Advert, antenna: str | None, now: float) -> None:
+        """One advertisement, heard at `now`; `antenna` where the device has several. Never raises."""
         self.counts.heard += 1
         sender = self._senders.get(advert.address)
         before = sender.advert if sender is not None else None

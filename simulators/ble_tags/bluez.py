@@ -34,8 +34,16 @@ class SimulatedBlueZ:
         self.address = address
         self._bus = bus
         self._adapters = adapters
+        self.scanning: set[str] = set()
+        """Adapters with which somebody scans."""
         self._process: asyncio.subprocess.Process | None = None
         self._known: set[str] = set()
+        bus.add_message_handler(self._notice)
+
+    @property
+    def running(self) -> bool:
+        """Whether bluetoothd lives."""
+        return self._process is not None
 
     async def start(self) -> None:
         """bluetoothd comes up, with its adapters switched on."""
@@ -60,6 +68,7 @@ class SimulatedBlueZ:
             await ended(self._process, kill=True)
             self._process = None
         self._known.clear()
+        self.scanning.clear()
 
     async def discovering(self, adapter: str) -> bool:
         """Whether somebody scans with it."""
@@ -86,11 +95,25 @@ class SimulatedBlueZ:
             body = [_PROPERTIES, "PropertiesChanged", "sa{sv}as", changed]
             await self._call(path, _MOCK, "EmitSignal", "sssav", body)
 
+    async def shout(self, adapter: str, address: str, payload: Payload, rssi: int) -> None:
+        """One advertisement of a device that is forgotten at once, by signals alone: for floods."""
+        for signal in (*signals(adapter, address, payload, rssi), gone(adapter, address)):
+            await self._bus.send(signal)
+
     async def forget(self, adapter: str, address: str) -> None:
         """BlueZ drops a device that it has not heard for long."""
         path = device_path(adapter, address)
         self._known.discard(path)
         await self._call(f"/org/bluez/{adapter}", _ADAPTER, "RemoveDevice", "o", [path])
+
+    def _notice(self, message: Message) -> None:
+        """Follows which adapters scan."""
+        if message.member == "PropertiesChanged" and message.body[0] == _ADAPTER and "Discovering" in message.body[1]:
+            adapter = str(message.path).rpartition("/")[2]
+            if message.body[1]["Discovering"].value:
+                self.scanning.add(adapter)
+            else:
+                self.scanning.discard(adapter)
 
     async def _call(
         self, path: str, interface: str, member: str, signature: str, body: list[Any], to: str = "org.bluez"
@@ -115,6 +138,12 @@ def signals(adapter: str, address: str, payload: Payload, rssi: int) -> tuple[Me
     added = Message.new_signal("/", _MANAGER, "InterfacesAdded", "oa{sa{sv}}", [path, {_DEVICE: properties}])
     body = [_DEVICE, _heard(payload, rssi), []]
     return added, Message.new_signal(path, _PROPERTIES, "PropertiesChanged", "sa{sv}as", body)
+
+
+def gone(adapter: str, address: str) -> Message:
+    """The signal of a device that BlueZ drops."""
+    body = [device_path(adapter, address), [_DEVICE]]
+    return Message.new_signal("/", _MANAGER, "InterfacesRemoved", "oas", body)
 
 
 def _properties(adapter: str, address: str, payload: Payload, *, random: bool) -> dict[str, Variant]:
@@ -144,6 +173,17 @@ async def simulated_bluez(adapters: Collection[str] = ("hci0",)) -> AsyncIterato
     """A bus and a BlueZ on it; give its `address` to who shall see it, as DBUS_SYSTEM_BUS_ADDRESS."""
     async with private_bus() as address:
         bus = await MessageBus(bus_address=address, bus_type=BusType.SYSTEM).connect()
+        rule = f"type='signal',interface='{_PROPERTIES}',member='PropertiesChanged',arg0='{_ADAPTER}'"
+        await bus.call(
+            Message(
+                destination=_BUS,
+                path="/org/freedesktop/DBus",
+                interface=_BUS,
+                member="AddMatch",
+                signature="s",
+                body=[rule],
+            )
+        )
         bluez = SimulatedBlueZ(bus, address, adapters)
         try:
             await bluez.start()
