@@ -143,12 +143,12 @@ class Desks:
     async def _take(self, request: Request, source: str, data: bytes, arrived: float) -> tuple[Delivery, float]:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         body = bodies.parse(data, media_type)
+        await asyncio.sleep(0)  # others have their turn in a long post; from here on it is one step, or two would begin
         key = _key(request.headers.get("idempotency-key"), body.batch)
         mark = digest(data)
         known = self._deliveries.again(source, key, mark)
         if known is not None:
             return known, 0.0
-        await asyncio.sleep(0)  # others have their turn between the halves of a long post
         sent = _date(request.headers.get("date"))
         seen = observe(body.lines, self._desks[source], arrived, sent, self._settings.max_age)
         return self._deliveries.begin(source, key, mark, seen.observations, body.ignored), seen.error

@@ -14,7 +14,7 @@ from drivers.http.app import Desks
 from drivers.http.complaints import Complaints
 from drivers.http.deliveries import Deliveries
 from drivers.http.observing import Desk
-from drivers.http.server import Listener, bound, context
+from drivers.http.server import Certificate, Listener, bound
 from drivers.http.settings import SHORTEST_TOKEN, PortSettings, Settings
 from drivers.http.sources import Known
 
@@ -38,12 +38,14 @@ class HttpDriver:
         settings, around, posts = self._settings, self._context, self._posts
         with bound(settings, around.interface) as listening:
             tls = settings.encryption(around.device)
-            made = None if tls is None else context(tls, Path(around.base))
+            certificate = Certificate(tls, Path(around.base))
             where = f"listens on {'http' if tls is None else 'https'}://{settings.listen}"
             desks = self._desks(where)
             posts.begin()
             listener = Listener(settings, desks.application(), desks.complain)
-            serving = asyncio.create_task(listener.serve(listening, made), name=f"{around.device} listens")
+            serving = asyncio.create_task(
+                listener.serve(listening, certificate.context), name=f"{around.device} listens"
+            )
             serving.add_done_callback(posts.ended)
             posts.give(Batch((Status(None, "online", where, around.clock()),)))
             try:

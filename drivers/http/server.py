@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,11 @@ class Listener:
         self._welcoming: set[asyncio.Task[None]] = set()
         self._free = asyncio.Semaphore(settings.connections)
 
-    async def serve(self, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
-        """Take connections on that socket until cancelled; `Disconnected` when it takes no more."""
+    async def serve(self, listening: socket.socket, tls: Callable[[], ssl.SSLContext | None]) -> None:
+        """Take connections on that socket until cancelled; `Disconnected` when it takes no more.
+
+        `tls` is asked at each: a certificate that was renewed serves from the next connection.
+        """
         loop = asyncio.get_running_loop()
         while True:
             await self._free.acquire()
@@ -75,7 +79,7 @@ class Listener:
             except BaseException:
                 self._free.release()
                 raise
-            task = loop.create_task(self._welcome(taken, str(peer[0]), tls))
+            task = loop.create_task(self._welcome(taken, str(peer[0]), tls()))
             self._welcoming.add(task)
             task.add_done_callback(self._welcoming.discard)
 
@@ -211,6 +215,36 @@ def _advice(error: OSError, port: int) -> str:
         case errno.EACCES | errno.EPERM:
             return "not allowed: choose a port from 1024, or give the service the right to?"
     return f"{words(error)}: is listen right?"
+
+
+class Certificate:
+    """TLS as its files are now: read anew when one of them changes, kept as it was while they do not fit."""
+
+    def __init__(self, tls: Tls | None, base: Path) -> None:
+        """Raises `Rejected` where the files cannot be used."""
+        self._tls = tls
+        self._base = base
+        self._seen = self._marks()
+        self._context = None if tls is None else context(tls, base)
+
+    def context(self) -> ssl.SSLContext | None:
+        """None is plain HTTP."""
+        if self._tls is not None:
+            seen = self._marks()
+            if seen != self._seen:
+                self._seen = seen
+                with suppress(Rejected):
+                    self._context = context(self._tls, self._base)
+        return self._context
+
+    def _marks(self) -> list[tuple[int, int]]:
+        names = () if self._tls is None else filter(None, (self._tls.cert, self._tls.key, self._tls.ca))
+        marks = []
+        for name in names:
+            with suppress(OSError):
+                found = (self._base / name).stat()
+                marks.append((found.st_mtime_ns, found.st_ino))
+        return marks
 
 
 def context(tls: Tls, base: Path) -> ssl.SSLContext:

@@ -17,6 +17,8 @@ SHORTEST_TOKEN = 16
 
 _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):(\d{1,5})")
 
+_FILE = re.compile(r"\$\{file:([^}]+)\}")
+
 
 def split(listen: str) -> tuple[str, int]:
     """`10.10.0.1:8443`, `[fd00::1]:8443` → address and port. ValueError says what to write."""
@@ -179,3 +181,10 @@ class Settings(Strict):
         if not self.sources and self.token is None and self.common_name is None:
             text = f"who may post? openssl rand -hex 32 > {device}.token, or write token: or common_name:"
             yield Needed(("listen",), f"{device}.token", text)
+        tokens = {("token",): self.token} | {
+            ("sources", name, "token"): one.token for name, one in self.sources.items()
+        }
+        for place, token in tokens.items():
+            file = _FILE.fullmatch(token or "")
+            if file:
+                yield Needed(place, file[1], f"the source's token stands there: openssl rand -hex 32 > {file[1]}")

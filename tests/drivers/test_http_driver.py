@@ -238,6 +238,25 @@ async def test_tls_and_client_certificates(running: Any, pki: Pki) -> None:
     assert "degraded" in device.states
 
 
+async def test_a_renewed_certificate_serves_from_the_next_connection(running: Any, pki: Pki, tmp_path: Path) -> None:
+    def install(tls: Any) -> None:
+        for source, name in ((tls.cert, "own.pem"), (tls.key, "own.key")):
+            (tmp_path / f"{name}.new").write_bytes(source.read_bytes())
+            (tmp_path / f"{name}.new").replace(tmp_path / name)
+
+    install(pki.broker_for("another-host"))
+    tls = {"cert": "own.pem", "key": "own.key"}
+    device = await running({"tls": tls, "request_timeout": "500ms"}, base=str(tmp_path))
+    source = device.source(scheme="https", ca=pki.ca)
+    with pytest.raises(Broken, match=r"(?i)certificate"):
+        await source.post(READ)
+    (tmp_path / "own.pem").write_text("half a certificate")  # what fits was kept, until both are there
+    with pytest.raises(Broken, match=r"(?i)certificate"):
+        await source.post(READ)
+    install(pki.broker)
+    assert (await source.post(READ)).status == 200
+
+
 async def test_old_tls_is_not_spoken(running: Any, pki: Pki) -> None:
     tls = {"cert": str(pki.broker.cert), "key": str(pki.broker.key)}
     device = await running({"tls": tls})

@@ -82,7 +82,7 @@ def test_plain_beyond_this_machine_only_where_the_segment_says_so(tmp_path: Path
         (SHORTEST + ", sources: {gun-1: {}}", "sources.gun-1", "openssl rand -hex 32 > NAME.token"),
         (SHORTEST + ', token: "${file:a}", sources: {gun-1: {token: "${file:b}"}}', "", "write it there"),
         (
-            SHORTEST + ', sources: {gun-1: {token: "${file:b}"}, gun-2: {token: "${file:b}"}}',
+            SHORTEST + ', sources: {gun-1: {token: "${env:B}"}, gun-2: {token: "${env:B}"}}',
             "sources.gun-2.token",
             "source 'gun-1' has the same token",
         ),
@@ -103,6 +103,13 @@ def test_what_cannot_be_is_refused_where_it_stands(device: str, where: str, says
     assert problem.line == 8
     assert says in problem.text
     assert "s3cret" not in problem.text
+
+
+def test_a_token_file_that_is_not_there_is_named_where_its_source_stands(tmp_path: Path) -> None:
+    device = SHORTEST + ', sources: {gun-1: {token: "${file:gun-1.token}"}, gun-2: {token: "${env:GUN}"}}'
+    [problem] = refused(site(tmp_path, device))
+    assert (problem.code, problem.path) == ("file-missing", "devices.handhelds.sources.gun-1.token")
+    assert "openssl rand -hex 32 > gun-1.token" in problem.text
 
 
 def test_an_address_of_ipv6(tmp_path: Path) -> None:
