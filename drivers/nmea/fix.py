@@ -6,9 +6,10 @@ import msgspec
 
 
 class Report(msgspec.Struct, frozen=True, gc=False):
-    """What one sentence says. `kind` is RMC, GGA …; `clock` its UTC in seconds of the day; `fixed`: it has a fix.
+    """What one sentence says. `kind` is its address: GNRMC, GPGGA …; `clock` its UTC in seconds of the day.
 
-    Degrees (WGS 84, north and east positive), metres per second, metres. None: the sentence does not say.
+    `fixed`: whether there is a fix, else `reason`. Degrees (WGS 84, north and east positive), metres per second, metres.
+    None: the sentence does not say.
     """
 
     kind: str
@@ -38,8 +39,8 @@ class Fix(msgspec.Struct, frozen=True, gc=False):
     reason: str = ""
 
 
-PLACING = frozenset(("RMC", "GGA", "GNS", "GLL"))
-"""Sentences that tell where the receiver is, or that it does not know."""
+PLACING = ("RMC", "GGA", "GNS", "GLL")
+"""Sentences, of any talker, that tell where the receiver is, or that it does not know."""
 
 NO_FIX = "the receiver has no fix"
 
@@ -55,7 +56,7 @@ class Cycle:
     def take(self, report: Report, now: float) -> Fix | None:
         """Take what came at `now`; the fix of the cycle before, if this begins another."""
         done = self.finish() if self._begins(report) else None
-        if not self._reports.keys() & PLACING:
+        if not any(kind.endswith(PLACING) for kind in self._reports):
             self._time = now
         self._reports[report.kind] = report
         if report.clock is not None:
@@ -65,12 +66,14 @@ class Cycle:
     def _begins(self, report: Report) -> bool:
         if report.clock is not None and self._clock is not None:
             return report.clock != self._clock
-        return report.kind in PLACING and report.kind in self._reports
+        return report.kind.endswith(PLACING) and report.kind in self._reports
 
     def finish(self) -> Fix | None:
         """The fix of the cycle as far as it was told; None where nothing was."""
-        reports, self._reports, self._clock = list(self._reports.values()), {}, None
-        if not any(report.kind in PLACING for report in reports):
+        # What comes with a position goes before what is said of single constellations.
+        reports = sorted(self._reports.values(), key=lambda report: report.kind.endswith(PLACING))
+        self._reports, self._clock = {}, None
+        if not reports or not reports[-1].kind.endswith(PLACING):
             return None
         without = [report.reason for report in reports if report.fixed is False]
         places = [report for report in reports if report.latitude is not None and report.longitude is not None]

@@ -37,9 +37,9 @@ _QUALITIES = {0: "N", 1: "A", 2: "D", 3: "P", 4: "R", 5: "F", 6: "E", 7: "M", 8:
 
 def parse(sentence: bytes) -> Report | None:
     """What it says; None where it says nothing of position. ProtocolViolation for what cannot be a position."""
-    kind = sentence[:6][-3:].decode("ascii", "replace")
-    read = _READERS.get(kind)
-    if read is None or sentence[:2] == b"$P":
+    kind = sentence[1:6].decode("ascii", "replace")
+    read = _READERS.get(kind[2:])
+    if read is None or kind[0] == "P":
         return None
     try:
         message = NMEAReader.parse(sentence + b"\r\n")
@@ -67,8 +67,11 @@ def _gga(kind: str, message: Any) -> Report:
 
 
 def _gns(kind: str, message: Any) -> Report:
-    """One mode for each constellation: one that has a fix is enough."""
-    return Report(kind, _clock(message), *_fixed(_text(message, "posMode")), *_place(message), **_quality(message))
+    """One mode for each constellation: one that has a fix is enough. Without modes it is an addition to another GNS."""
+    modes = _text(message, "posMode")
+    if not modes:
+        return Report(kind, _clock(message))
+    return Report(kind, _clock(message), *_fixed(modes), *_place(message), **_quality(message))
 
 
 def _gll(kind: str, message: Any) -> Report:
@@ -82,8 +85,8 @@ def _vtg(kind: str, message: Any) -> Report:
 
 
 def _gsa(kind: str, message: Any) -> Report:
-    blind = _number(message, "navMode") == 1
-    return Report(kind, fixed=False if blind else None, reason=NO_FIX if blind else "", hdop=_number(message, "HDOP"))
+    """Of one constellation, which may have no fix while others do: then it says nothing."""
+    return Report(kind, hdop=_number(message, "HDOP") if _number(message, "navMode") != 1 else None)
 
 
 _READERS: dict[str, Callable[[str, Any], Report]] = {

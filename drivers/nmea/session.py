@@ -23,7 +23,10 @@ PRESENT = 1.0
 """Seconds between two reads of a vehicle that stays in a fence."""
 
 CALM = 10.0
-"""Seconds without damage after which the line counts as good again; and the least between two words of damage."""
+"""Seconds without damage after which the line counts as good again."""
+
+AGAIN = 60.0
+"""Seconds between two words of damage at least: each is a stored event."""
 
 
 class Memory:
@@ -185,7 +188,7 @@ class Session:
         self._damaged = self._framer.damaged
         self._calm = now + CALM
         if self._fixed is not None and now >= self._speak:
-            self._damaged_said, self._speak = self._damaged, now + CALM
+            self._damaged_said, self._speak = self._damaged, now + AGAIN
             self._say(wall)
 
     def _recover(self, wall: float) -> None:

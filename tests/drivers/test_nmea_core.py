@@ -201,5 +201,18 @@ def test_one_sentence_that_denies_the_fix_is_believed() -> None:
     assert fix.reason == "no"
 
 
+def test_a_constellation_without_a_fix_denies_nothing() -> None:
+    """As MediaTek receivers write it: GPS has a fix, GLONASS none; and a GNS of one constellation without its place."""
+    sentences = [
+        "GNRMC,123519.00,A,4807.038,N,01131.000,E,022.4,084.4,230394,,,A",
+        "GNGNS,123519.00,4807.038,N,01131.000,E,AN,06,1.2,45.0,50.0,,",
+        "GPGSA,A,3,02,05,07,13,15,20,,,,,,,1.60,1.20,1.32",
+        "GLGSA,A,1,,,,,,,,,,,,,99.99,99.99,99.99",
+        "GLGNS,123519.00,,,,,,00,,,,,",
+    ]
+    [fix] = fixes(*(report for text in sentences if (report := parse(body(text)))))
+    assert (fix.reason, fix.hdop, fix.satellites) == ("", 1.2, 6)
+
+
 def test_quality_alone_is_no_fix() -> None:
     assert fixes(Report("GSA", hdop=1.0), Report("VTG", speed=1.0)) == []
