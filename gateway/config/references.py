@@ -218,6 +218,12 @@ def _same(names: _Names, findings: Findings) -> None:
         if uri is not None and uris.setdefault(uri, name) != name:
             text = f"read point '{uris[uri]}' has the same uri: events could not be told apart"
             findings.error("same-uri", ("read_points", name, "uri"), text)
+    listens: dict[str, Key] = {}
+    for name, node in names.devices.items():
+        listen = node.text("listen")
+        if listen is not None and listens.setdefault(listen, name) != name:
+            text = f"device '{listens[listen]}' listens there already: choose another port"
+            findings.error("bad-value", ("devices", name, "listen"), text)
     hosts: dict[tuple[object, ...], Key] = {}
     for name, node in names.devices.items():
         port = node.get("port")

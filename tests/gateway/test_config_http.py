@@ -112,6 +112,13 @@ def test_a_token_file_that_is_not_there_is_named_where_its_source_stands(tmp_pat
     assert "openssl rand -hex 32 > gun-1.token" in problem.text
 
 
+def test_two_listeners_at_one_address(tmp_path: Path) -> None:
+    path = site(tmp_path)
+    path.write_text(path.read_text() + path.read_text().splitlines()[-1].replace("handhelds:", "more:", 1) + "\n")
+    found = {(one.path, one.text) for one in refused(path) if one.code == "bad-value"}
+    assert found == {("devices.more.listen", "device 'handhelds' listens there already: choose another port")}
+
+
 def test_an_address_of_ipv6(tmp_path: Path) -> None:
     assert Settings(listen="[fd00::1]:8443").address == ("fd00::1", 8443)
     assert Settings(listen="[::1]:8443").encryption("x") is None
