@@ -11,6 +11,8 @@ import inspect
 import math
 import re
 import socket
+import subprocess
+import sys
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -144,6 +146,19 @@ def test_every_driver_of_ours_has_a_stand() -> None:
 def test_what_a_stand_lacks_it_says_why(stand: Stand) -> None:
     for why in stand.lacks.values():
         is_a_sentence(why)
+
+
+def test_settings_bring_no_protocol_library() -> None:
+    """Every `check` and every gateway loads the settings of its drivers, and `schema` those of all."""
+    script = (
+        "import sys\nfrom drivers import registry\nfor name in registry.names():\n"
+        "    registry.entry(name).settings_type(), registry.entry(name).ports_type()\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
+    light = {"drivers", "msgspec", "annotated_types", "typing_extensions", "typing_inspection", "pydantic"}
+    standard = sys.stdlib_module_names - {"asyncio", "ssl"}
+    assert {name for name in done.stdout.split() if name.partition("_")[0] not in ("", "pydantic")} <= light | standard
 
 
 def test_settings_and_ports_refuse_what_they_do_not_know(stand: Stand) -> None:
