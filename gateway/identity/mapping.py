@@ -34,8 +34,8 @@ _CASED = re.compile(r"urn:readpoint:(?:eddystone:url|ble:name|ble:kontakt):")
 _PLAIN = r"[0-9A-Za-z!'()*+,.:;=_-]"
 """Characters of set 82 that a URN does not escape."""
 _SURE = re.compile(
-    rf"urn:epc:id:(?:sgtin:(?=[\d.]{{14}}\.)\d{{6,12}}\.\d+\.{_PLAIN}{{1,20}}|sscc:(?=[\d.]{{18}}$)\d{{6,12}}\.\d+"
-    rf"|grai:(?=[\d.]{{13}}\.)\d{{6,12}}\.\d*\.{_PLAIN}{{1,16}}|giai:\d{{6,12}}\.{_PLAIN}{{1,18}})",
+    rf"urn:epc:id:(?:sgtin:\d{{6,12}}\.\d+\.(?<=sgtin:.{{15}}){_PLAIN}{{1,20}}|sscc:(?=[\d.]{{18}}$)\d{{6,12}}\.\d+"
+    rf"|grai:\d{{6,12}}\.\d*\.(?<=grai:.{{14}}){_PLAIN}{{1,16}}|giai:\d{{6,12}}\.{_PLAIN}{{1,18}})",
     re.ASCII,
 ).fullmatch
 """Ids that are right at first sight: most of a million are, and need not be coded and decoded to know it."""
