@@ -15,7 +15,7 @@ mismatch_quantity needs_replacement no_pedigree_match non_conformant non_sellabl
 reserved retail_sold returned sellable_accessible sellable_not_accessible stolen unavailable unknown
 """
 _SCHEMES = """
-sgtin sscc sgln grai giai gsrn gsrnp gdti cpi sgcn ginc gsin itip upui pgln gtin lgtin usdod adi bic imovn gid
+sgtin sscc sgln grai giai gsrn gsrnp gdti cpi sgcn ginc gsin gmn itip upui pgln gtin lgtin usdod adi bic imovn gid
 raw afi ibeacon eddystone ble code
 """
 
