@@ -8,7 +8,7 @@ import msgspec
 class Report(msgspec.Struct, frozen=True, gc=False):
     """What one sentence says. `kind` is its address: GNRMC, GPGGA …; `clock` its UTC in seconds of the day.
 
-    `fixed`: whether there is a fix, else `reason`. Degrees (WGS 84, north and east positive), metres per second, metres.
+    `fixed`: whether it has a fix, else `reason`. Degrees (WGS 84, north and east positive), metres, metres per second.
     None: the sentence does not say.
     """
 

@@ -22,6 +22,9 @@ QUIET = 0.15
 PRESENT = 1.0
 """Seconds between two reads of a vehicle that stays in a fence."""
 
+REPEAT = 60.0
+"""Seconds after which the fences' signals are said again."""
+
 CALM = 10.0
 """Seconds without damage after which the line counts as good again."""
 
@@ -57,7 +60,7 @@ class Session:
         self._fixed: bool | None = None
         self._fault = NO_FIX
         self._read: dict[Antenna, float] = {}
-        self._fresh = True
+        self._told = -math.inf
         self._damaged = self._damaged_said = 0
         self._calm = self._speak = -math.inf
         memory.fences.doubt()
@@ -137,8 +140,8 @@ class Session:
         """Entries, then where the vehicle is, then what it has left: so that it moves from one fence to the next."""
         changes = self._fences.take((fix.latitude, fix.longitude), fix.time)
         entered = {change.fence: change.since for change in changes if change.inside}
-        if self._fresh:
-            self._fresh = False
+        if not 0.0 <= fix.time - self._told < REPEAT:
+            self._told = fix.time
             self._repeat({change.fence for change in changes}, fix.time)
         self.observations += [Signal(str(name), value=True, time=since) for name, since in entered.items()]
         for name in self._fences.present():
@@ -151,7 +154,7 @@ class Session:
         self.observations += [Signal(str(change.fence), value=False, time=change.since) for change in left]
 
     def _repeat(self, news: Collection[Antenna], time: float) -> None:
-        """After a gap: who listens may not know what was said before it."""
+        """After a gap and now and then: who listens may not know what was said before, as a gate that is new."""
         for name, inside in self._fences.known.items():
             if name not in news:
                 self.observations.append(Signal(str(name), inside, time))
