@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.simulate_ble import ble
 from gateway.cli.simulate_http import http
 from gateway.cli.simulate_modbus import modbus
 from gateway.cli.simulate_barcode import barcode
@@ -28,6 +29,7 @@ def simulate() -> None:
     """Simulate devices of the floor, on their real wire."""
 
 
+simulate.add_command(ble)
 simulate.add_command(http)
 simulate.add_command(barcode)
 

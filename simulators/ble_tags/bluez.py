@@ -51,6 +51,8 @@ class SimulatedBlueZ:
             *(PYTHON, "-m", "dbusmock", "--system", "--template", "bluez5"),
             env=os.environ | {"DBUS_SYSTEM_BUS_ADDRESS": self.address},
             stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
         )
         async with asyncio.timeout(PATIENCE):
             while not await self._owned():  # noqa: ASYNC110 - another process comes up: there is no event of ours

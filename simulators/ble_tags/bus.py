@@ -65,6 +65,7 @@ async def private_bus() -> AsyncIterator[str]:
             *("dbus-daemon", f"--config-file={file}", "--nofork", "--nopidfile", "--print-address"),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for us: we end it
         )
         try:
             assert daemon.stdout is not None
