@@ -218,7 +218,7 @@ async def test_tls_and_client_certificates(running: Any, pki: Pki) -> None:
     ours, theirs = pki.broker, pki.client("gun-2.dc1")
     tls = {"cert": str(ours.cert), "key": str(ours.key), "ca": str(pki.ca)}
     sources = {"gun-1": {"token": "${file:token}"}, "gun-2": {"common_name": "gun-2.dc1"}}
-    device = await running({"token": None, "sources": sources, "tls": tls, "request_timeout": "500ms"})
+    device = await running({"token": None, "sources": sources, "tls": tls})
 
     def source(token: str | None, who: Any = None) -> HttpSource:
         shown = {"cert": who.cert, "key": who.key} if who else {}
@@ -246,7 +246,7 @@ async def test_a_renewed_certificate_serves_from_the_next_connection(running: An
 
     install(pki.broker_for("another-host"))
     tls = {"cert": "own.pem", "key": "own.key"}
-    device = await running({"tls": tls, "request_timeout": "500ms"}, base=str(tmp_path))
+    device = await running({"tls": tls}, base=str(tmp_path))
     source = device.source(scheme="https", ca=pki.ca)
     with pytest.raises(Broken, match=r"(?i)certificate"):
         await source.post(READ)
@@ -286,7 +286,7 @@ async def test_slow_senders_are_ended_and_hold_nobody_up(running: Any) -> None:
     assert isinstance(ended[1], Answer)
     assert ended[1].status == 408
     assert isinstance(ended[2], Broken)
-    assert (await device.source().post(READ)).status == 200
+    assert await device.source().deliver(READ, retry=0.01) >= 1
 
 
 async def test_one_address_has_half_of_the_connections(running: Any) -> None:
@@ -320,7 +320,7 @@ async def test_one_address_has_half_of_the_connections(running: Any) -> None:
     ],
 )
 async def test_garbage_is_no_500_and_good_posts_go_on(running: Any, garbage: bytes) -> None:
-    device = await running({"request_timeout": "300ms"})
+    device = await running({"request_timeout": "2s"})
     with suppress(Broken):
         answer = await device.source().send(garbage)
         assert 400 <= answer.status < 500
