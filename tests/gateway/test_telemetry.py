@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft7Validator
 
 from drivers.contract import Measurement
 from gateway.config.site import Gateway
@@ -48,6 +50,12 @@ def test_the_contract_s_example() -> None:
             {"name": "motor_temp", "value": None, "uom": "CEL", "quality": "bad", "reason": "modbus exception 2"},
         ],
     }
+
+
+def test_it_is_a_cloud_event(material: Path) -> None:
+    schema = json.loads((material / "cloudevents" / "cloudevents.json").read_text())
+    (draft,) = told(good(230.1))
+    Draft7Validator(schema, format_checker=Draft7Validator.FORMAT_CHECKER).validate(strict(draft))
 
 
 def test_a_point_of_another_time_says_its_own() -> None:
