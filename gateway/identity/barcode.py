@@ -28,6 +28,7 @@ _GS1 = frozenset(("]C1", "]d2", "]Q3", "]e0", "]J1"))
 _ITF = frozenset(("]I0", "]I1"))
 _EAN = re.compile(r"(\d{13})(?:\|\]e0(.+))?", re.DOTALL)
 _EAN_ADD_ON = re.compile(r"(\d{13})(\d{2}|\d{5})")
+_UPC_E = re.compile(r"[01]\d{7}")
 _EAN_8 = re.compile(r"(\d{8})(?:\|\]e0(.+))?", re.DOTALL)
 _NUMBER = re.compile(r"\d{8}|\d{12,14}|\d{18}")
 _BARE = re.compile(r"0[01]\d{14}")
@@ -94,6 +95,8 @@ def _elements(aim: str | None, data: str) -> Elements:
 
 def _ean(aim: str, data: str) -> Elements:
     """EAN-13, UPC-A and UPC-E as 13 digits, EAN-8 as 8, with an add-on or a composite component."""
+    if aim == "]E0" and _UPC_E.fullmatch(data):
+        data = _expanded(data)
     pattern = {"]E0": _EAN, "]E3": _EAN_ADD_ON, "]E4": _EAN_8}[aim]
     found = pattern.fullmatch(data)
     if found is None:
@@ -105,6 +108,19 @@ def _ean(aim: str, data: str) -> Elements:
     if more.get("01", number) != number:
         raise ValueError("the composite component names another GTIN")
     return {"01": number, **more}
+
+
+def _expanded(data: str) -> str:
+    """UPC-E as a scanner sends it that does not expand it, as 13 digits (General Specifications 5.2.2.4.2)."""
+    system, digits, last, check = data[0], data[1:6], data[6], data[7]
+    if last in "012":
+        number = f"{digits[:2]}{last}0000{digits[2:]}"
+    elif last in "34":
+        kept = int(last)
+        number = f"{digits[:kept]}00000{digits[kept:]}"
+    else:
+        number = f"{digits}0000{last}"
+    return f"0{system}{number}{check}"
 
 
 def _unmarked(data: str) -> Elements:

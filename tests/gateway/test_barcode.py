@@ -141,6 +141,12 @@ def test_digital_links_that_gs1_makes(vectors: dict[str, Any]) -> None:
         ("]C100095201234567891235", "sscc", "instance", "/00/095201234567891235"),
         ("]E09521141123454", "gtin", "class", "/01/09521141123454"),
         ("]E00012345678905", "gtin", "class", "/01/00012345678905"),
+        # UPC-E: 0-42100-00526-4 by the first rule, then by each other, and one whose check digit is wrong.
+        ("]E004252614", "gtin", "class", "/01/00042100005264"),
+        ("]E001234531", "gtin", "class", "/01/00012300000451"),
+        ("]E001234543", "gtin", "class", "/01/00012340000053"),
+        ("]E001234558", "gtin", "class", "/01/00012345000058"),
+        ("]E004252615", "code", "code", None),
         ("]E4952012348", "code", "code", None),
         ("]E495201238", "gtin", "class", "/01/00000095201238"),
         ("]E3952114112345412", "gtin", "class", "/01/09521141123454"),
