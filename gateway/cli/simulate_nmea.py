@@ -70,7 +70,10 @@ def nmea(
     line: Line = SerialLine(pty) if pty else UdpLine(*_address(udp)) if udp else TcpLine(*_address(tcp))
     behaviour = Behaviour(rate, haste, damage, noise, outage, outages if outage else 0.0, blind)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_drive(route, line, behaviour))
+        try:
+            asyncio.run(_drive(route, line, behaviour))
+        except OSError as error:
+            raise click.ClickException(f"{line}: {error.strerror or error}") from error
 
 
 async def _drive(route: Route, line: Line, behaviour: Behaviour) -> None:
