@@ -100,11 +100,12 @@ class _Polling:
         began = loop.time()
         self._number = self._number % 0xFFFF + 1
         exchange = Exchange(task.unit.number, task.block, self._number, rtu=self._settings.address.framed_as_rtu)
-        reply = await self._ask(exchange)
+        patience = session.patience(task, self._settings.timeout)
+        reply = await self._ask(exchange, patience)
         time, now = self._clock(), loop.time()
         self._free_at = now + self._pause
         if isinstance(reply, Answer):
-            session.answered(task, reply.words, time, now)
+            session.answered(task, reply.words, time, now, now - began)
         elif isinstance(reply, Refusal):
             session.refused(task, reply.code, time, now, now - began)
         else:
@@ -112,7 +113,7 @@ class _Polling:
             if session.deserted is not None and session.heard:
                 raise Disconnected(session.deserted)
 
-    async def _ask(self, exchange: Exchange) -> Answer | Refusal | None:
+    async def _ask(self, exchange: Exchange, patience: float) -> Answer | Refusal | None:
         """Sends the request; what comes until the answer does, or the time is up, is noise."""
         inbox, clock = self._wire.inbox, self._clock
         if inbox.data:
@@ -122,7 +123,7 @@ class _Polling:
             raise Disconnected(inbox.lost)
         self._wire.write(exchange.request)
         try:
-            async with asyncio.timeout(self._settings.timeout):
+            async with asyncio.timeout(patience):
                 while True:
                     await inbox.news()
                     reply, noise = exchange.find(inbox.data)

@@ -12,7 +12,9 @@ from drivers.modbus.sunspec import Asking
 SHARE = 40.0
 """A dead unit rests so many times as long as asking it in vain has taken, so that the others lose 2.5 % by it."""
 LONGEST_REST = 1800.0
-LEAST_REST = 5.0
+LEAST_REST = 2.0
+_QUICK = 0.1
+"""The shortest wait for a second try (s)."""
 _SLOWEST = 60.0
 """A block that a unit refuses is asked for no more rarely than this (s)."""
 
@@ -25,6 +27,7 @@ class Unit:
         self.number = number
         self.heard = False
         self.failures = 0
+        self.slowest = self.wasted = 0.0
         self.rests_until: float | None = None
 
     @property
@@ -72,11 +75,22 @@ class Schedule:
             self.add(task, rests)
         return None, now + LEAST_REST
 
-    def answered(self, task: Task, now: float) -> bool:
-        """Its unit answered, if only to refuse. True if the unit had been dead: its other blocks are due again."""
+    def patience(self, task: Task, timeout: float) -> float:
+        """How long to wait for the answer. The second try is for a lost frame: as long as answers took yet."""
         unit = task.unit
+        if unit.heard and unit.failures == 1:
+            return min(timeout, max(_QUICK, 10 * unit.slowest))
+        return timeout
+
+    def answered(self, task: Task, now: float, cost: float) -> bool:
+        """Its unit answered within `cost` seconds, if only to refuse.
+
+        True if the unit had been dead: its other blocks are due again.
+        """
+        unit = task.unit
+        unit.slowest = max(unit.slowest, cost)
         revived = unit.rests_until is not None
-        unit.heard, unit.failures, unit.rests_until = True, 0, None
+        unit.heard, unit.failures, unit.wasted, unit.rests_until = True, 0, 0.0, None
         if revived:
             self._wake(unit, now)
         return revived
@@ -93,12 +107,14 @@ class Schedule:
         """
         unit = task.unit
         unit.failures += 1
+        unit.wasted += cost
         if unit.heard and unit.failures == 1:
             self.add(task, now)
             return False
         died = unit.rests_until is None
         probes = unit.failures - (2 if unit.heard else 1)
-        rest = max(LEAST_REST, cost * SHARE) * 2.0 ** min(max(probes, 0), 12)
+        rest = max(LEAST_REST, unit.wasted * SHARE) * 2.0 ** min(max(probes, 0), 12)
+        unit.wasted = 0.0
         unit.rests_until = now + min(rest, LONGEST_REST)
         self.add(task, unit.rests_until)
         return died

@@ -51,6 +51,10 @@ class Session:
         """The task to ask for now, or None and until when to wait."""
         return self._schedule.next(now)
 
+    def patience(self, task: Task, timeout: float) -> float:
+        """How long to wait for the answer."""
+        return self._schedule.patience(task, timeout)
+
     @property
     def deserted(self) -> str | None:
         """Why there is nobody left to ask: no unit answers. None while one does, or may."""
@@ -61,9 +65,9 @@ class Session:
         who = f"{', '.join(named[:5])} and {many} more do" if many > 0 else f"{' and '.join(named)} do"
         return f"{who}{'' if len(named) > 1 else 'es'} not answer"
 
-    def answered(self, task: Task, words: Sequence[int], time: float, now: float) -> None:
-        """The registers or bits that were asked for."""
-        self._alive(task, time, now)
+    def answered(self, task: Task, words: Sequence[int], time: float, now: float, cost: float) -> None:
+        """The registers or bits that were asked for, which took `cost` seconds."""
+        self._alive(task, time, now, cost)
         if task.asking is not None:
             self._discovered(task, words, now)
             return
@@ -78,7 +82,7 @@ class Session:
         if code in NOBODY:
             self.silent(task, time, now, cost, exception(code))
             return
-        self._alive(task, time, now)
+        self._alive(task, time, now, cost)
         if task.asking is not None:
             self._discovered(task, None, now)
         elif code not in NOT_THERE or not self._schedule.split(task, now):
@@ -111,12 +115,12 @@ class Session:
                 watch.forget()
         self.observations.append(Status(None, "offline", cause, time))
 
-    def _alive(self, task: Task, time: float, now: float) -> None:
+    def _alive(self, task: Task, time: float, now: float, cost: float) -> None:
         first, self.heard = not self.heard, True
         unit = task.unit
         if first:
             self._condition.online(time)
-        if self._schedule.answered(task, now):
+        if self._schedule.answered(task, now, cost):
             for antenna in self._antennas(unit):
                 self.observations.append(Status(antenna, "online", "", time))
             self._condition.revived(unit.label, time)

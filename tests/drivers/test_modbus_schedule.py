@@ -26,11 +26,12 @@ def run(schedule: Schedule, until: float, dead: set[int], took: float, start: fl
                 return polls
             continue
         if task.unit.number in dead:
-            now += TIMEOUT
-            schedule.silent(task, now, TIMEOUT)
+            cost = schedule.patience(task, TIMEOUT)
+            now += cost
+            schedule.silent(task, now, cost)
         else:
             now += took
-            schedule.answered(task, now)
+            schedule.answered(task, now, took)
             schedule.again(task, now)
         polls[task.unit.number] += 1
         if now >= until:
@@ -51,6 +52,14 @@ def test_one_dead_of_ten_costs_the_others_less_than_a_twentieth() -> None:
     assert 3 <= polls[4] <= 6
 
 
+def test_a_unit_that_dies_costs_the_others_no_more() -> None:
+    _, schedule = bus(10)
+    assert set(run(schedule, 60.0, set(), 0.05).values()) == {60}
+    polls = run(schedule, 160.0, {4}, 0.05, start=60.0)
+    for number in set(range(10)) - {4}:
+        assert polls[number] >= 95
+
+
 def test_a_dead_unit_is_asked_ever_more_rarely() -> None:
     (unit, _), schedule = bus(2)
     rests, now = [], 0.0
@@ -64,7 +73,7 @@ def test_a_dead_unit_is_asked_ever_more_rarely() -> None:
             assert unit.rests_until is not None
             rests.append(unit.rests_until - now)
         else:
-            schedule.answered(task, now)
+            schedule.answered(task, now, 0.05)
             schedule.again(task, now)
     assert rests == [120.0, 240.0, 480.0, 960.0, 1800.0, 1800.0]
 
@@ -73,15 +82,17 @@ def test_a_unit_that_was_heard_is_asked_twice_before_it_is_dead() -> None:
     (unit,), schedule = bus(1)
     task, _ = schedule.next(0.0)
     assert task is not None
-    schedule.answered(task, 0.1)
+    schedule.answered(task, 0.1, 0.05)
     schedule.again(task, 0.1)
     task, _ = schedule.next(1.0)
     assert task is not None
+    assert schedule.patience(task, TIMEOUT) == TIMEOUT
     assert not schedule.silent(task, 4.0, TIMEOUT)
     task, _ = schedule.next(4.0)
     assert task is not None
-    assert schedule.silent(task, 7.0, TIMEOUT)
-    assert unit.rests_until == 7.0 + 120.0
+    assert schedule.patience(task, TIMEOUT) == 0.5  # ten times what it took yet: the first wait was long enough
+    assert schedule.silent(task, 4.5, 0.5)
+    assert unit.rests_until == 4.5 + 40 * 3.5
 
 
 def test_all_blocks_of_a_revived_unit_are_due_at_once() -> None:
@@ -93,7 +104,7 @@ def test_all_blocks_of_a_revived_unit_are_due_at_once() -> None:
     assert schedule.next(5.0)[0] is None
     probe, _ = schedule.next(123.0)
     assert probe is not None
-    assert schedule.answered(probe, 123.1)
+    assert schedule.answered(probe, 123.1, 0.05)
     schedule.again(probe, 123.1)
     asked = [schedule.next(123.2)[0] for _ in range(3)]
     assert [task is not None for task in asked] == [True, True, False]
