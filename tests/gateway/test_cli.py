@@ -58,6 +58,8 @@ def readpoint(*arguments: str | Path, given: bytes = b"") -> subprocess.Complete
         (["chek", "site.yaml"], 2, "Did you mean 'check'?"),
         (["tail", "--jsn"], 2, "--json"),
         (["tail", "--channel", "epics"], 2, "'epcis'"),
+        (["orphans", "--json", "--csv"], 2, "either --json or --csv"),
+        (["orphans", "--run-dir", "no-such-folder"], 1, "no gateway runs here"),
         (["outbox", "show"], 2, "--id or with --sequence"),
         (["outbox", "show", "--id", "12"], 2, "is no id"),
         (["record"], 2, "Missing argument 'FILE'"),

@@ -9,7 +9,7 @@ import pytest
 
 from drivers.contract import Read
 from gateway.location.engine import Engine
-from gateway.model import Port, ReadPoint, Rules
+from gateway.model import Port, Present, ReadPoint, Rules
 from tests.gateway.conftest import Walk, identify, make_rules, make_zones
 
 ZONE = make_zones(1, presence_timeout=10.0)
@@ -126,6 +126,17 @@ def test_a_checkpoint_sees_it_under_its_new_name(walk: Callable[..., Walk], name
     assert told(floor) == [("observed", "a", None), ("observed", "b", None), ("observed", "pallet", None)]
     floor.reach(60.0)
     assert not floor.stored
+
+
+def test_what_was_there_before_the_start_under_another_name_leaves_by_silence(
+    walk: Callable[..., Walk], names: dict[str, str]
+) -> None:
+    names["a"] = "pallet"
+    before = Present(identify(Read("epc", b"a", 0.0)), "z1", 0.0, 5.0, "zone")
+    floor = walk(ZONE, [before])
+    floor.reach(10.0)
+    floor.stay(10.0, 30.0)
+    assert told(floor) == [("arrived", "pallet", None), ("departed", "a", "unobserved")]
 
 
 DOOR = make_rules(
