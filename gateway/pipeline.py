@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 TICK = 0.1
 """Seconds of event time between looks at the deadlines."""
 
-EVENTS = 1500
+EVENTS = 1000
 """Events that may wait for their COMMIT before the pipeline takes no more: reads in the inbox cost a tenth of them."""
 
 WORKS = 4000

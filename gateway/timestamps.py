@@ -15,8 +15,10 @@ _QUARTER = 900
 """Seconds. Since 1972 all zones change their offset at quarters of an hour."""
 
 
+@lru_cache(maxsize=256)
 def rfc3339(time: float) -> str:
     """`2026-11-21T17:42:03.950Z`. What lies outside 1970 to 9999 is written as the nearest inside: it never raises."""
+    # An event says most of its times twice, and events decided together share one: those are at hand.
     milliseconds = int((time if 0.0 <= time <= _LAST else _clamp(time)) * 1000.0 + 0.5)
     seconds = milliseconds // 1000
     return _second(seconds) + _MILLISECONDS[milliseconds - seconds * 1000]

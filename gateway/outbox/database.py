@@ -16,7 +16,7 @@ FILE = "outbox.db"
 PAGE = 1024
 """Bytes a page of a new file: with an event or two a commit, what is written is the pages touched, not what changed."""
 
-_CACHE_KIB = 4096
+_CACHE_KIB = 2048
 _DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 
 
