@@ -225,6 +225,15 @@ async def test_it_says_that_it_observes_and_what_in_sane_times(stand: Stand, dev
             assert one.time <= one.received + 0.05
 
 
+async def test_inputs_are_said_as_they_are_at_the_start(stand: Stand, device: Device) -> None:
+    """A gate whose signal was not heard since the start is closed."""
+    settings = registry.entry(stand.driver).settings_type().model_validate(device.settings)
+    names = set(settings.signal_names(device.ports) or ())
+    watched = Watched(of(stand, device))
+    await watched.until(lambda seen: names <= {one.name for one in seen if isinstance(one, Signal)})
+    await watched.stop()
+
+
 async def test_leaving_releases_the_device(stand: Stand, device: Device) -> None:
     driver = of(stand, device)
     for _ in range(3):

@@ -39,6 +39,7 @@ class Desk:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients.add(writer)
+        writer.write(b"DRAWER 0\n")
         living = asyncio.create_task(self._live(writer))
         try:
             with suppress(OSError):

@@ -1,6 +1,7 @@
 """What the desk reader says, as observations. Pure: bytes and times in, observations out; no socket, no clock.
 
 Lines of ASCII, each ended by LF: `TAG 3034257BF7194E4000000001 -55.5`, `DRAWER 1`, `TEMP 21.5`, `ALIVE`.
+It says how its drawer is when it is connected to, and at every change.
 """
 
 from __future__ import annotations
