@@ -9,7 +9,7 @@ from pathlib import Path
 from drivers.observations import Unreachable
 
 AGAIN = 1.0
-"""Seconds between two looks for a port that is not there: one `stat`."""
+"""Seconds between two attempts to open a port: one costs next to nothing."""
 
 LASTING = ("/dev/serial/by-id/", "/dev/serial/by-path/")
 """Where a port keeps its name wherever it is plugged in, or whatever is."""
@@ -33,18 +33,25 @@ def listed(ports: list[str]) -> str:
 
 
 def trouble(path: str, error: Exception) -> Unreachable:
-    """What to do where the port cannot be opened. A port that is not there is looked for again every second."""
+    """What to do where the port cannot be opened. It is tried again every second.
+
+    That goes for what forbids it too: for a moment after it is plugged in, a port may not have its group yet.
+    """
+    unreachable = Unreachable(_why(path, error))
+    unreachable.again = AGAIN
+    return unreachable
+
+
+def _why(path: str, error: Exception) -> str:
     number = error.errno if isinstance(error, OSError) else None
     if not Path(path).exists():
-        absent = Unreachable(f"there is no serial port {path}: is it plugged in? {listed(present())}")
-        absent.again = AGAIN
-        return absent
+        return f"there is no serial port {path}: is it plugged in? {listed(present())}"
     if number in (errno.EAGAIN, errno.EWOULDBLOCK, errno.EBUSY):
-        return Unreachable(f"{path} is in use: another program, or another device of this file, has it open")
+        return f"{path} is in use: another program, or another device of this file, has it open"
     if number in (errno.EACCES, errno.EPERM):
-        return Unreachable(f"{path} may not be opened: add the gateway's user to the group of the port (ls -l {path})")
+        return f"{path} may not be opened: add the gateway's user to the group of the port (ls -l {path})"
     reason = os.strerror(number) if number else str(error)
-    return Unreachable(f"{path} cannot be opened as a serial port: {reason}")
+    return f"{path} cannot be opened as a serial port: {reason}"
 
 
 def _is_real(entry: Path) -> bool:
