@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.simulate_barcode import barcode
 from gateway.cli.simulate_ble import ble
 from gateway.cli.simulate_http import http
 from gateway.cli.simulate_modbus import modbus
-from gateway.cli.simulate_barcode import barcode
 from gateway.cli.simulate_nmea import nmea
 from simulators.llrp_reader.options import FAMILIES, Family, ReaderOptions, Tls
 
@@ -30,11 +30,9 @@ def simulate() -> None:
 
 
 simulate.add_command(ble)
+simulate.add_command(modbus)
 simulate.add_command(http)
 simulate.add_command(barcode)
-
-
-simulate.add_command(modbus)
 simulate.add_command(nmea)
 
 
