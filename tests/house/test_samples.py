@@ -76,7 +76,7 @@ version: 1
 gateway: {id: gw-07, site: dc1}
 
 segments:
-  rfid: {uplink: {url: "mqtt://127.0.0.1"}, plain_devices: [llrp]}
+  rfid: {uplink: {url: "mqtt://127.0.0.1"}, plain_devices: [llrp, modbus, nmea]}
 
 read_points:
   aisle-a: {uri: "urn:epc:id:sgln:9521141.12345.aislea", kind: zone}
