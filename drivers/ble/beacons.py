@@ -10,9 +10,8 @@ import binascii
 import struct
 import uuid
 from typing import Final
-from urllib.parse import quote
 
-from drivers.ble.frames import Frame, Malformed, Point, fixed, humidity, need, temperature, voltage
+from drivers.ble.frames import Frame, Malformed, Point, fixed, humidity, need, percent_encoded, temperature, voltage
 
 _ALTBEACON: Final = b"\xbe\xac"
 _PROXIMITY: Final = b"\x02\x15"
@@ -83,7 +82,7 @@ def _url(data: bytes) -> Frame:
     if found and where in _SCHEMES:
         # A RuuviTag with its first firmware: the rest is what it measured, and would be another name every minute.
         return ruuvi_url(reading)
-    return Frame(f"urn:readpoint:eddystone:url:{quote(url, safe='')}", rank=2)
+    return Frame(f"urn:readpoint:eddystone:url:{percent_encoded(url)}", rank=2)
 
 
 def _letter(code: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, get_args
+from urllib.parse import quote
 
 import msgspec
 
@@ -59,6 +60,11 @@ SENDER: Final = Frame()
 def by_address(address: str) -> str:
     """The URI of a tag that goes by a Bluetooth address, however that is written."""
     return f"urn:readpoint:ble:{address.replace(':', '').lower()}"
+
+
+def percent_encoded(text: str) -> str:
+    """Fit for a part of our URIs: of what RFC 3986 leaves as it is, all but the tilde."""
+    return quote(text, safe="", errors="replace").replace("~", "%7E")
 
 
 def need(data: bytes, *lengths: int) -> bytes:

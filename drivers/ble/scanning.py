@@ -17,6 +17,9 @@ _GATHER: Final = 0.02
 
 _BATCH: Final = 10_000
 _TICK: Final = 1.0
+_RAREST: Final = 5
+"""Doublings of the silence after which a scanner is built anew."""
+
 _RETRY: Final = (1.0, 30.0)
 """Seconds between attempts to start a deaf adapter while others hear: doubling, from the first to the second."""
 
@@ -43,6 +46,8 @@ class Scanning:
         self._loop = asyncio.get_running_loop()
         self._scanners = [Scanner(adapter, settings, self._hear) for adapter in adapters]
         self._heard = dict.fromkeys(adapters, self._loop.time())
+        self._rebuilt = dict.fromkeys(adapters, 0)
+        """How often since somebody was heard: where there is nobody to hear, building anew gets rarer."""
         self._down: dict[str, Unreachable] = {}
         self._news: list[Observation] = []
         self._awake = asyncio.Event()
@@ -100,6 +105,7 @@ class Scanning:
 
     def _hear(self, advert: Advert, adapter: str) -> None:
         self._heard[adapter] = self._loop.time()
+        self._rebuilt[adapter] = 0
         self._tracker.hear(advert, adapter if self._named else None, self._clock())
         self._awake.set()
 
@@ -121,9 +127,10 @@ class Scanning:
                 await self._recover(scanner)
             await asyncio.sleep(min(_TICK, self._silence / 4))
             silence = self._loop.time() - self._heard[adapter]
-            if silence >= self._silence:
+            if silence >= self._silence * 2 ** min(self._rebuilt[adapter], _RAREST):
                 # Strangers are heard everywhere: who hears nobody is deaf, as after a restart of bluetoothd.
                 since = self._clock() - silence
+                self._rebuilt[adapter] += 1
                 self._say(self._offline(adapter, f"nothing heard for {silence:.0f} s: scanner built anew", since))
                 await self._rebuild(scanner)
             elif scanner.crowd > self._crowd:

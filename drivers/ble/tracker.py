@@ -9,13 +9,12 @@ import re
 from collections import OrderedDict
 from collections.abc import Collection
 from fnmatch import translate
-from urllib.parse import quote
 
 import msgspec
 
 from drivers.ble.adverts import Advert, understand
 from drivers.ble.condition import Condition
-from drivers.ble.frames import Format, Frame, Keys, by_address
+from drivers.ble.frames import Format, Frame, Keys, by_address, percent_encoded
 from drivers.ble.told import Telling, Told
 from drivers.observations import Measurement, Observation, Read
 
@@ -153,7 +152,7 @@ class Tracker:
             return _ADDRESS_RANK, by_address(advert.address)
         name = advert.name
         if self._names and name and len(name.encode(errors="replace")) <= _LONGEST_NAME and self._names.match(name):
-            return _NAME_RANK, f"urn:readpoint:ble:name:{quote(name, safe='', errors='replace')}"
+            return _NAME_RANK, f"urn:readpoint:ble:name:{percent_encoded(name)}"
         return None
 
     def _meet(self, address: str) -> _Sender:

@@ -58,7 +58,17 @@ class SimulatedBlueZ:
             while not await self._owned():  # noqa: ASYNC110 - another process comes up: there is no event of ours
                 await asyncio.sleep(0.02)
         for adapter in self._adapters:
-            await self._call("/org/bluez", "org.bluez.Mock", "AddAdapter", "ss", [adapter, adapter])
+            await self.plug(adapter)
+
+    async def plug(self, adapter: str) -> None:
+        """One more adapter."""
+        await self._call("/org/bluez", "org.bluez.Mock", "AddAdapter", "ss", [adapter, adapter])
+
+    async def experimental(self, adapter: str) -> None:
+        """As bluetoothd with --experimental: passive scans, by advertisement monitors."""
+        methods = [["RegisterMonitor", "o", "", ""], ["UnregisterMonitor", "o", "", ""]]
+        body = ["org.bluez.AdvertisementMonitorManager1", methods]
+        await self._call(f"/org/bluez/{adapter}", _MOCK, "AddMethods", "sa(ssss)", body)
 
     async def _owned(self) -> bool:
         (owned,) = await self._call("/org/freedesktop/DBus", _BUS, "NameHasOwner", "s", ["org.bluez"], _BUS)

@@ -16,6 +16,8 @@ from drivers.ble.bthome import bthome
 from drivers.ble.frames import FORMATS, GRAVITY, Frame, Malformed
 from drivers.ble.ruuvi import format_3, format_5
 from drivers.ble.vendors import ela, kontakt, minew
+from drivers.contract import Read
+from gateway.identity.resolve import Resolver
 
 MAC = "54:48:E6:8F:80:A5"
 KEYS = {"5448e68f80a5": bytes.fromhex("231d39c1d7cc1ab1aee224cd096db932")}
@@ -226,5 +228,15 @@ _PAYLOAD = st.builds(bytes.__add__, _FIRST, st.binary(max_size=40))
 @given(st.dictionaries(_COMPANY, _PAYLOAD, max_size=3), st.dictionaries(_SERVICE, _PAYLOAD, max_size=3))
 def test_no_payload_surprises(manufacturer: dict[int, bytes], service: dict[str, bytes]) -> None:
     for frame in understand(Advert(MAC, manufacturer, service), FORMATS, KEYS).frames:
-        assert frame.uri is None or len(frame.uri) <= 214
+        if frame.uri is not None:
+            assert Resolver().resolve(Read("beacon", frame.uri.encode(), 0.0)).uri == frame.uri
         assert len(frame.points) <= 300
+
+
+def test_a_url_is_a_name_that_the_gateway_takes_as_it_is() -> None:
+    """Eddystone-URL: scheme 0x03, text, 0x00 for `.com/`; the longest there can be, and a tilde."""
+    for text in (b"a~b\x00", b"\x04" * 17):
+        frame = only((bytes([len(text) + 6]) + b"\x16\xaa\xfe\x10\x00\x03" + text).hex())
+        assert frame.uri is not None
+        resolved = Resolver().resolve(Read("beacon", frame.uri.encode(), 0.0))
+        assert (resolved.uri, resolved.scheme) == (frame.uri, "eddystone")

@@ -98,6 +98,10 @@ async def test_one_adapter_missing_costs_the_other_nothing(bluez: SimulatedBlueZ
     assert states(watched.seen)[0] == (None, "online")
     await bluez.advertise("hci0", TAG, BEACON, -61)
     await watched.until(reads)
+    await bluez.plug("hci7")
+    await watched.until(lambda seen: ("hci7", "online") in states(seen))
+    await bluez.advertise("hci7", TAG, BEACON, -61)
+    await watched.until(lambda seen: {read.antenna for read in reads(seen)} == {"hci0", "hci7"})
     await watched.stop()
 
 
@@ -126,6 +130,18 @@ async def test_passive_falls_back_to_active_and_says_why(bluez: SimulatedBlueZ) 
     await watched.until(reads)
     assert not reads(watched.seen, "urn:readpoint:ble:cbb8334c884f"), "what BlueZ lets through is filtered again"
     await watched.stop()
+
+
+async def test_a_passive_scan_asks_for_nothing_and_lets_go(bluez: SimulatedBlueZ) -> None:
+    await bluez.experimental("hci0")
+    watched = Watched(driver(scanning="passive", formats=["ibeacon"], names=["P ID *"]))
+    await watched.until(lambda seen: seen)
+    assert states(watched.seen) == [(None, "online")]
+    await bluez.advertise("hci0", TAG, BEACON, -61)
+    await watched.until(reads)
+    await watched.stop()
+    called = await bluez.calls("hci0")
+    assert [name for name in called if name != "Get"] == ["RegisterMonitor", "UnregisterMonitor"]
 
 
 async def test_bluetoothd_dies_and_returns(bluez: SimulatedBlueZ) -> None:
