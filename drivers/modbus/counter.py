@@ -4,14 +4,15 @@ from __future__ import annotations
 
 
 class Counter:
-    """One register that counts up to `range` and begins again at 0; a device that restarts begins at 0, too.
+    """One register that counts up to `span` and begins again at 0; a device that restarts begins at 0, too.
 
     A count below the last is a wrap-around where what it then counted can be: at most `fastest` a second or, if that
-    is not known, from the last quarter of the range into the first. Else the device restarted.
+    is not known, from the last quarter of the range into the first. Else the device restarted. What is more than
+    `fastest` allows was never counted: another register, or a counter that was set.
     """
 
     def __init__(self, span: int, fastest: float | None = None) -> None:
-        self._range = span
+        self._span = span
         self._fastest = fastest
         self._last: tuple[int, float] | None = None
 
@@ -21,11 +22,15 @@ class Counter:
         if before is None:
             return 0
         last, since = before
+        if self._fastest is not None:
+            able = self._fastest * (max(time - since, 0.0) + _JITTER)
+            steps = (value - last, value - last + self._span, value)
+            return next((step for step in steps if 0 <= step <= able), 0)
         if value >= last:
             return value - last
-        around = value - last + self._range
-        if self._fastest is not None:
-            wrapped = around <= self._fastest * max(time - since, 0.0)
-        else:
-            wrapped = last >= self._range * 3 // 4 and value < self._range // 4
-        return around if wrapped else value
+        wrapped = last >= self._span * 3 // 4 and value < self._span // 4
+        return value - last + self._span if wrapped else value
+
+
+_JITTER = 1.0
+"""Seconds by which an answer may be older than it seems."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from drivers.modbus.bus import Station, placed, profile_point
 from drivers.modbus.condition import Condition
-from drivers.modbus.profiles import sunspec_models
+from drivers.modbus.profiles import Named, sunspec_models
 from drivers.modbus.registers import Bad, Point, plan
 from drivers.modbus.schedule import Schedule, Task, Unit
 from drivers.modbus.sunspec import discover
@@ -162,12 +162,25 @@ class Session:
             task.block = task.asking.send(words)
         except StopIteration as end:
             for model in end.value:
-                wanted = [one for one in model if not station.only or one.point.name in station.only]
-                points = [(placed(profile_point(one), station.name), station.interval) for one in wanted]
-                self._watch(station, points, now, gap=station.most)  # a model is declared whole: there are no gaps
+                self._watch(station, self._chosen(station, model), now, gap=station.most)  # declared whole: no gaps
             if not end.value:
                 self._condition.trouble(task.unit.label, "speaks no SunSpec that is known: no model was found")
                 self._restart(task)
                 self._schedule.add(task, now + 60.0)
         else:
             self._schedule.add(task, now)
+
+    def _chosen(self, station: Station, model: tuple[Named, ...]) -> list[tuple[Watched, float]]:
+        """Points of a model that was found; texts do not change. A point of the file has its name first."""
+        known = self._watches[station.number]
+        wanted = [one for one in model if not station.only or one.point.name in station.only]
+        found = [(placed(profile_point(one), station.name), one.point.type == "string") for one in wanted]
+        return [
+            (one, max(station.interval, _TEXTS) if text else station.interval)
+            for one, text in found
+            if one.point.name not in known
+        ]
+
+
+_TEXTS = 600.0
+"""Seconds between two looks at maker, model and serial number."""

@@ -13,6 +13,8 @@ from drivers.modbus.report import Alarm, Reporter, Reporting
 from drivers.modbus.vibration import Window
 from drivers.observations import Observation, Read, Signal
 
+_AGAIN = 60.0
+"""Seconds after which a signal is said again, changed or not: a gate may be new."""
 _BITS = {"uint16": 16, "uint32": 32, "uint64": 64}
 
 
@@ -70,6 +72,7 @@ class Watch:
         self.watched = watched
         name, reporting = watched.point.name, watched.reporting
         self._last: Value | None = None
+        self._said_at = 0.0
         self._counter = _counter(watched)
         self._window: Window | None = None
         if watched.vibration is None:
@@ -133,7 +136,9 @@ class Watch:
     def _changes(self, value: Value, time: float) -> list[Observation]:
         watched, before, self._last = self.watched, self._last, value
         seen: list[Observation] = []
-        if watched.signal and value != before and not isinstance(value, str):
+        due = value != before or not 0 <= time - self._said_at < _AGAIN
+        if watched.signal and due and not isinstance(value, str):
+            self._said_at = time
             seen.append(Signal(watched.point.name, value, time))
         if watched.edge is not None and before is not None and bool(before) != bool(value):
             seen += _read_edge(watched.edge, watched.antenna, turned_on=bool(value), time=time)

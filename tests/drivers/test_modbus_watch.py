@@ -63,11 +63,13 @@ def test_a_counter_over_wrap_around_and_restart() -> None:
     assert [counter.count(value, time) for value, time in looks] == [0, 5, 4, 0, 39_997, 5, 1]
 
 
-def test_a_known_pace_tells_a_wrap_around_from_a_restart() -> None:
+def test_a_known_pace_tells_a_wrap_around_from_a_restart_and_from_nonsense() -> None:
     counter = Counter(2**16, fastest=10.0)
-    assert [counter.count(value, time) for value, time in [(65_000, 0), (20, 1), (30, 2)]] == [0, 20, 10]
-    assert counter.count(65_535, 10_000) == 65_505
-    assert counter.count(4, 10_001) == 5
+    assert [counter.count(value, time) for value, time in [(65_000, 0), (15, 1), (30, 2)]] == [0, 15, 15]
+    assert counter.count(65_530, 10_000) == 65_500
+    assert counter.count(4, 10_001) == 10
+    assert counter.count(60_000, 10_002) == 0
+    assert counter.count(60_007, 10_003) == 7
 
 
 def test_the_figures_of_a_sine_and_of_a_shock() -> None:
@@ -104,6 +106,12 @@ def test_a_photo_eye_is_a_signal_and_telemetry_at_every_change() -> None:
         assert all(one.value is value for one in seen if isinstance(one, (Measurement, Signal)))
     watch.forget()
     assert any(isinstance(one, Signal) for one in taken(watch, [[0]])[0])
+
+
+def test_a_signal_is_said_again_every_minute_for_a_gate_that_is_new() -> None:
+    watch = Watch(Watched(Point("beam", "discrete", 3, "bool"), signal=True))
+    said = [n for n, seen in enumerate(taken(watch, [[1]] * 130)) if any(isinstance(one, Signal) for one in seen)]
+    assert said == [0, 60, 120]
 
 
 def test_an_edge_is_a_read_of_its_object_and_the_first_look_is_none() -> None:
