@@ -13,7 +13,9 @@ class Directory:
     def __init__(self, identities: IdentityMap | None = None, capacity: int = 65536) -> None:
         self.orphans = Orphans()
         self._identities = identities
-        self._resolver = Resolver(capacity, None if identities is None else identities.find)
+        rename = None if identities is None else identities.find
+        self._resolver = Resolver(capacity, rename)
+        self.orphans.replace(rename)
         self.resolve = self._resolver.resolve
 
     @property

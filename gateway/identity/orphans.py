@@ -42,6 +42,7 @@ class Orphans:
     def __init__(self, most: int = MOST) -> None:
         self.forgotten = 0
         self._most = most
+        self._rename: Rename | None = None
         self._known: dict[str, tuple[Identity, Orphan]] = {}
 
     def __len__(self) -> int:
@@ -67,8 +68,8 @@ class Orphans:
         if identity.scheme not in NAMELESS:
             return
         strongest = transition.sources[0] if transition.sources else None
-        if identity.uri not in self._known and strongest is not None:
-            # It had to make room, but has not left since.
+        if identity.uri not in self._known and strongest is not None and not self._has_name(identity):
+            # It had to make room, and is still here.
             place = strongest.device, strongest.antenna, transition.read_point
             self.meet(identity, transition.first_seen, *place)
         known = self._known.get(identity.uri)
@@ -90,8 +91,12 @@ class Orphans:
 
     def replace(self, rename: Rename | None) -> None:
         """Another identity map: those that have a name now are no longer listed."""
-        if rename is not None:
-            self._known = {uri: known for uri, known in self._known.items() if rename(known[0]) is None}
+        self._rename = rename
+        self._known = {uri: known for uri, known in self._known.items() if not self._has_name(known[0])}
+
+    def _has_name(self, identity: Identity) -> bool:
+        """Under its old one, it may still depart or end a passage."""
+        return self._rename is not None and self._rename(identity) is not None
 
     def listed(self, present: Iterable[Present] = ()) -> list[Orphan]:
         """The latest first. Of what is present still, `present` knows better when it was seen last."""

@@ -9,7 +9,7 @@ from drivers.contract import Read
 from gateway.identity.mapping import IdentityMap
 from gateway.identity.orphans import Orphans
 from gateway.identity.resolve import identify
-from gateway.model import Identity, Present, Source, Transition
+from gateway.model import Identity, Present, Source, Transition, TransitionKind
 
 TAG = identify(Read("epc", bytes.fromhex("E2806894000050061C5A1234"), 0.0))
 SSCC = Identity("urn:epc:id:sscc:952012.03456789123", "sscc", "instance", "https://id.gs1.org/00/095201234567891235")
@@ -19,9 +19,9 @@ def code(name: object) -> Identity:
     return Identity(f"urn:readpoint:code:{name}", "code", "code")
 
 
-def event(identity: Identity, time: float, reads: int) -> Transition:
+def event(identity: Identity, time: float, reads: int, kind: TransitionKind = "observed") -> Transition:
     sources = (Source("other", 4, reads, None),)
-    return Transition("observed", identity, "belt", time, time, time, time, reads, sources)
+    return Transition(kind, identity, "belt", time, time, time, time, reads, sources)
 
 
 def test_only_what_has_no_gs1_id_is_listed() -> None:
@@ -90,3 +90,13 @@ def test_what_had_to_make_room_comes_back_with_its_next_event() -> None:
     orphans.told(event(code("a"), 9.0, 2))
     [one] = orphans.listed()
     assert (one.identifier, one.reads, one.read_point, one.last_seen) == (code("a").uri, 2, "belt", 9.0)
+
+
+def test_what_ends_under_its_old_name_is_not_listed_anew() -> None:
+    orphans, names = Orphans(), IdentityMap()
+    names.add(2, TAG.uri, "urn:epc:id:giai:9521141.pallet7")
+    orphans.meet(TAG, 5.0, "reader", 1, "dock")
+    orphans.replace(names.find)
+    orphans.told(event(TAG, 9.0, 2, "departed"))
+    orphans.told(event(TAG, 9.0, 2, "passed"))
+    assert not orphans.listed()
