@@ -62,7 +62,7 @@ class Condition:
         if more > 0:
             causes.append(f"and {more} more")
         if self._noisy_at is not None:
-            causes.append(f"{self._garbage} answers could not be read, the last: {excerpt(self._last)}")
+            causes.append(f"answers nobody can read: {self._garbage}, the last: {excerpt(self._last)}")
         return ("degraded", "; ".join(causes)) if causes else ("online", "")
 
     def _tell(self, time: float) -> None:

@@ -34,7 +34,8 @@ class ModbusDriver:
         wire = await connect(settings, interface=context.interface, base=context.base)
         try:
             now = asyncio.get_running_loop().time()
-            session = Session(stations(settings, self._ports), self._memory, settings.gap, now)
+            settle = 2 * settings.timeout if settings.address.framed_as_rtu else 0.0
+            session = Session(stations(settings, self._ports), self._memory, settings.gap, now, settle)
             polling = _Polling(wire, session, settings, context)
             await polling.introduced()
             yield polling

@@ -29,6 +29,8 @@ class Unit:
         self.failures = 0
         self.slowest = self.wasted = 0.0
         self.rests_until: float | None = None
+        self.settles_until = 0.0
+        self.retry: Task | None = None
 
     @property
     def label(self) -> str:
@@ -49,9 +51,14 @@ class Task:
 
 
 class Schedule:
-    """What is asked next. Times are those of one monotonic clock, in seconds."""
+    """What is asked next. Times are those of one monotonic clock, in seconds.
 
-    def __init__(self, tasks: Iterable[Task], now: float) -> None:
+    Frames of a serial line do not say which request they answer. So a unit that was silent is asked the same again
+    before anything else, and after its answer nothing for `settle` seconds, in which the other one may come.
+    """
+
+    def __init__(self, tasks: Iterable[Task], now: float, settle: float = 0.0) -> None:
+        self._settle = settle
         self._order = count()
         self._heap: list[tuple[float, int, Task]] = []
         for task in tasks:
@@ -69,10 +76,14 @@ class Schedule:
             if due > now:
                 return None, due
             heapq.heappop(self._heap)
-            rests = task.unit.rests_until
-            if rests is None or rests <= now:
+            unit = task.unit
+            wait = max(unit.rests_until or 0.0, unit.settles_until)
+            if wait > now:
+                self.add(task, wait)
+            elif unit.retry is None or unit.retry is task:
                 return task, now
-            self.add(task, rests)
+            else:
+                self.add(task, max(now, unit.retry.due))
         return None, now + LEAST_REST
 
     def patience(self, task: Task, timeout: float) -> float:
@@ -89,6 +100,9 @@ class Schedule:
         """
         unit = task.unit
         unit.slowest = max(unit.slowest, cost)
+        if unit.failures:
+            unit.settles_until = now + self._settle
+        unit.retry = None
         revived = unit.rests_until is not None
         unit.heard, unit.failures, unit.wasted, unit.rests_until = True, 0, 0.0, None
         if revived:
@@ -109,8 +123,10 @@ class Schedule:
         unit.failures += 1
         unit.wasted += cost
         if unit.heard and unit.failures == 1:
+            unit.retry = task
             self.add(task, now)
             return False
+        unit.retry = None
         died = unit.rests_until is None
         probes = unit.failures - (2 if unit.heard else 1)
         rest = max(LEAST_REST, unit.wasted * SHARE) * 2.0 ** min(max(probes, 0), 12)

@@ -30,9 +30,12 @@ class Memory:
 
 
 class Session:
-    """From the first question on. `now` is monotonic, `time` Unix seconds; both in seconds."""
+    """From the first question on. `now` is monotonic, `time` Unix seconds; both in seconds.
 
-    def __init__(self, stations: Sequence[Station], memory: Memory, gap: int, now: float) -> None:
+    `gap` is how many registers nobody named may be read across, `settle` as the schedule has it.
+    """
+
+    def __init__(self, stations: Sequence[Station], memory: Memory, gap: int, now: float, settle: float = 0.0) -> None:
         self.observations: list[Observation] = []
         self.heard = False
         self._memory = memory
@@ -41,7 +44,7 @@ class Session:
         self._units = {station.number: Unit(station.name, station.number) for station in stations}
         self._watches: dict[int, dict[str, Watch]] = {station.number: {} for station in stations}
         self._condition = Condition(self.observations)
-        self._schedule = Schedule([], now)
+        self._schedule = Schedule([], now, settle)
         for station in stations:
             self._watch(station, list(station.points), now)
             if station.sunspec:

@@ -34,7 +34,7 @@ def test_garbage_is_always_told_and_over_after_a_while() -> None:
     condition.revived("unit 3", 1.2)
     for second in range(2, 12):
         condition.well(float(second))
-    assert told(seen)[-2:] == [(3.0, "degraded", "1 answers could not be read, the last: de ad"), (7.0, "online", "")]
+    assert told(seen)[-2:] == [(3.0, "degraded", "answers nobody can read: 1, the last: de ad"), (7.0, "online", "")]
 
 
 def test_a_storm_of_garbage_is_a_few_words() -> None:

@@ -77,7 +77,7 @@ async def test_nothing_but_reads_is_on_the_wire(framing: Any) -> None:
         watched = Watched(one)
         await watched.until(lambda seen: values(seen, "meter.power") and reasons(seen, "gone.x"))
         plc.faults.garbage()
-        await watched.until(lambda seen: any("could not be read" in s.cause for s in seen if isinstance(s, Status)))
+        await watched.until(lambda seen: any("nobody can read" in s.cause for s in seen if isinstance(s, Status)))
         await plc.stop()
         assert isinstance(await watched.failure(), Disconnected)
         await plc.start()
@@ -185,6 +185,27 @@ async def test_late_answers_are_never_taken_for_others(plc: ModbusPlc) -> None:
     await plc.until_asked(20)
     await watched.stop()
     assert values(watched.seen, "belt.speed") == [30]
+
+
+async def test_late_answers_on_a_serial_line_are_never_taken_for_another_block(plc: ModbusPlc) -> None:
+    """RTU frames do not say what they answer: two blocks of one size, and a unit that is now and then too slow."""
+    async with ModbusPlc({2: Conveyor(pace=0.0)}, framing="rtu") as bus:
+        points = {"speed": {"table": "input", "address": 0}, "spare": {"table": "input", "address": 5}}
+        points |= {"temperature": {"table": "input", "address": 3, "max_interval": "1ms"}}
+        machine = bus.machines[2]
+        machine.bank.words("input", 0, [111, 0, 0, 333, 0, 555])
+        machine.advance = lambda now: None  # type: ignore[method-assign]
+        one = driver(bus, scheme="rtu+tcp", unit=2, points=points, timeout="50ms", interval="5ms")
+        watched = Watched(one)
+        for _ in range(6):
+            told = len(watched.seen)
+            await watched.until(lambda seen, told=told: len(seen) > told + 3)
+            bus.faults.delays[2] = 0.07
+            await bus.until_asked(1)
+            bus.faults.delays.clear()
+        await watched.stop()
+        seen = {point: set(values(watched.seen, point)) - {None} for point in points}
+        assert seen == {"speed": {111}, "spare": {555}, "temperature": {333}}
 
 
 async def test_garbage_is_told_in_hex_and_the_good_goes_on(plc: ModbusPlc) -> None:

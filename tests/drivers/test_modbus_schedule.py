@@ -139,3 +139,21 @@ def test_a_refused_block_falls_apart_and_a_refused_point_is_asked_ever_more_rare
     assert [names for now, names in asked if now == 0.0][:3] == [["p0", "p1", "p2", "p3"], ["p0", "p1"], ["p2", "p3"]]
     assert len(alone) < 12
     assert sum(names == ["p3"] for _, names in asked) >= 299
+
+
+def test_on_a_serial_line_a_silent_unit_is_asked_the_same_again_and_then_left_alone_for_a_while() -> None:
+    unit = Unit(None, 1)
+    schedule = Schedule([Task(unit, Block("input", place * 10, 1), 1.0) for place in range(3)], 0.0, settle=6.0)
+    first, _ = schedule.next(0.0)
+    assert first is not None
+    schedule.answered(first, 0.1, 0.1)
+    schedule.again(first, 0.1)
+    second, _ = schedule.next(0.1)
+    assert second is not None
+    schedule.silent(second, 3.1, TIMEOUT)
+    again, _ = schedule.next(3.1)
+    assert again is second  # although two others have been due for longer
+    schedule.answered(again, 3.5, 0.4)
+    schedule.again(again, 3.5)
+    assert schedule.next(4.1) == (None, 9.5)
+    assert schedule.next(9.5)[0] is not None
