@@ -79,12 +79,12 @@ def _variant(node: Node, loc: tuple[Key, ...], drivers: tuple[str, ...], finding
     if driver in drivers:
         text = f"driver '{driver}' is installed but cannot be loaded ({trouble(driver)}): install it again"
         findings.error("unknown-driver", place, text)
-    elif driver in registry.installed():
+        return None
+    if driver in registry.installed():
         _unlisted(driver, drivers, place, findings)
         return None
-    else:
-        text = f"there is no driver '{driver}'; the drivers are {listed(drivers)}{did_you_mean(driver, drivers)}"
-        findings.error("unknown-driver", place, text)
+    text = f"there is no driver '{driver}'; the drivers are {listed(drivers)}{did_you_mean(driver, drivers)}"
+    findings.error("unknown-driver", place, text)
     return likely(driver, node.items, drivers)
 
 
