@@ -126,12 +126,12 @@ class _Polling:
         try:
             async with asyncio.timeout(patience):
                 while True:
-                    await inbox.news()
                     reply, noise = exchange.find(inbox.data)
                     if noise:
                         self._session.noise(noise, clock())
                     if reply is not None:
                         return reply
+                    await inbox.news()
         except TimeoutError:
             return None
 
