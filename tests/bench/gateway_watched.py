@@ -1,8 +1,14 @@
-"""The gateway as `run` runs it, with stopwatches on its outbox. Usage: python -m tests.bench.gateway_watched SITE LOG.
+"""The gateway as `run` runs it, with stopwatches on its outboxes.
+
+Usage: python -m tests.bench.gateway_watched SITE LOG [all]
 
 Into LOG goes, line by line so that nothing is kept in memory: `a` arrival of a report (Unix seconds) and the ids of the
-events it decided, `r` the row and id of a stored event, `s` the time of a PUBACK and its rows, `n` how many events were
-stored. Of ids and rows only every sixteenth: to write down all would cost as much as a stage of the gateway.
+events it decided, `r` the row and id of a stored event, `s` the time of a PUBACK and its rows, `n` how many events and
+telemetry messages were stored. Of ids and rows only every sixteenth, unless all are asked for: where events are many,
+to write down all would cost as much as a stage of the gateway.
+
+What a deadline decides (a passage, a departure) has no report of its own: the last one before it counts, which makes
+its time rather too long.
 """
 
 from __future__ import annotations
@@ -14,9 +20,11 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TextIO
 
+from gateway.answers import Parts
 from gateway.app import VERSION
 from gateway.config.load import load
 from gateway.inbox import Received
@@ -28,14 +36,17 @@ ID = b'"id":"urn:uuid:'
 LAST = 35 + len(ID)
 """The id's last hex digit, which is random."""
 
-_ZERO = ord("0")
+NUMBERED = ("epcis", "telemetry")
 
 
 class Stopwatches:
-    """Writes down what the outbox is told, and when."""
+    """Writes down what the outbox of a segment is told, and when: of `every` event, or of each sixteenth."""
 
-    def __init__(self, log: TextIO) -> None:
+    def __init__(self, log: TextIO, segment: str, *, every: bool) -> None:
         self._log = log
+        self._segment = segment
+        self._mask = 0 if every else 15
+        self._digits = b"0123456789abcdef" if every else b"0"
         self._arrival = 0.0
         self._watched: set[int] = set()
 
@@ -43,26 +54,27 @@ class Stopwatches:
         self._arrival = received.time
 
     def put(self, work: Work) -> None:
-        ids = [draft.id.hex() for draft in work.drafts if not draft.id[-1] & 15]
+        ids = [draft.id.hex() for draft in work.drafts if not draft.id[-1] & self._mask and draft.channel in NUMBERED]
         if ids:
             self._log.write(f"a {self._arrival} {' '.join(ids)}\n")
 
     def stored(self, rows: Sequence[Row]) -> None:
-        self._log.write(f"n {sum(row.channel == 'epcis' for row in rows)}\n")
+        self._log.write(f"n {sum(row.channel in NUMBERED for row in rows)}\n")
         for row in rows:
             at = row.payload.find(ID)
-            if row.payload[at + LAST] == _ZERO:
+            if row.payload[at + LAST] in self._digits and row.channel in NUMBERED:
                 self._watched.add(row.rowid)
-                self._log.write(f"r {row.rowid} {row.payload[at + len(ID) : at + LAST + 1].decode()}\n")
+                uuid = row.payload[at + len(ID) : at + LAST + 1].decode()
+                self._log.write(f"r {self._segment}-{row.rowid} {uuid}\n")
 
     def settled(self, rowids: Sequence[int]) -> None:
         mine = self._watched.intersection(rowids)
         self._watched -= mine
-        self._log.write(f"s {time.time()} {' '.join(map(str, mine))}\n")
+        self._log.write(f"s {time.time()} {' '.join(f'{self._segment}-{row}' for row in mine)}\n")
 
 
-def latencies(log: Path, since: float = 1.0) -> dict[str, float]:
-    """Seconds from arrival to PUBACK of each event by its id, of those whose report arrived since then.
+def latencies(log: Path, since: float = 1.0, until: float = math.inf) -> dict[str, float]:
+    """Seconds from arrival to PUBACK of each event by its id, of those whose report arrived between these times.
 
     One whose PUBACK never came took for ever.
     """
@@ -80,36 +92,43 @@ def latencies(log: Path, since: float = 1.0) -> dict[str, float]:
     return {
         event: puback.get(rows.get(event, ""), math.inf) - arrival
         for event, arrival in arrived.items()
-        if arrival >= since
+        if since <= arrival < until
     }
 
 
 def stored(log: Path) -> int:
-    """Location events stored."""
+    """Events and telemetry messages stored."""
     return sum(int(line[2:]) for line in log.read_text().splitlines() if line.startswith("n "))
+
+
+def watch(parts: Parts, watches: Stopwatches) -> None:
+    """Put the stopwatches on a segment that runs."""
+    outbox = parts.outbox
+    put, settle = outbox.put, outbox.settle
+
+    def watched_put(work: Work) -> None:
+        watches.put(work)
+        put(work)
+
+    def watched_settle(rowids: Sequence[int], state: str = "sent") -> None:
+        watches.settled(rowids)
+        settle(rowids, state)
+
+    outbox.put, outbox.settle = watched_put, watched_settle
+    outbox.listen(watches.stored)
+    parts.pipeline.taps.add(watches.received)
 
 
 async def main() -> None:
     site = load(Path(sys.argv[1])).site
+    every = "all" in sys.argv[3:]
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     with Path(sys.argv[2]).open("w") as log:  # noqa: ASYNC230 - a page at a time into the cache
-        watches = Stopwatches(log)
-        async with running(site, "rfid", VERSION) as parts:
-            outbox = parts.outbox
-            put, settle = outbox.put, outbox.settle
-
-            def watched_put(work: Work) -> None:
-                watches.put(work)
-                put(work)
-
-            def watched_settle(rowids: Sequence[int], state: str = "sent") -> None:
-                watches.settled(rowids)
-                settle(rowids, state)
-
-            outbox.put, outbox.settle = watched_put, watched_settle
-            outbox.listen(watches.stored)
-            parts.pipeline.taps.add(watches.received)
+        async with AsyncExitStack() as nest:
+            for name in site.segments:
+                parts = await nest.enter_async_context(running(site, name, VERSION))
+                watch(parts, Stopwatches(log, name, every=every))
             gc.collect()
             gc.freeze()
             await stop.wait()

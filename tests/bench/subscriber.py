@@ -1,4 +1,4 @@
-"""The central service of the benchmarks, as its own process: counts distinct ids of location events.
+"""The central service of the benchmarks, as its own process: counts distinct ids of events and telemetry.
 
 Usage: python -m tests.bench.subscriber PORT CA CERT KEY. Prints `ready`; for each line of stdin, the count so far.
 """
@@ -13,6 +13,7 @@ import threading
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+NUMBERED = ("epcis", "telemetry")
 ID = re.compile(rb'"id":"urn:uuid:([0-9a-f-]{36})"')
 
 
@@ -24,7 +25,7 @@ def main() -> None:
     context = ssl.create_default_context(cafile=ca)
     context.load_cert_chain(cert, key)
     client.tls_set_context(context)
-    client.on_connect = lambda *_: client.subscribe("readpoint/v1/+/+/+/epcis/#", 1)
+    client.on_connect = lambda *_: client.subscribe([(f"readpoint/v1/+/+/+/{one}/#", 1) for one in NUMBERED])
     client.on_subscribe = lambda *_: ready.set()
     client.on_message = lambda _client, _data, message: ids.update(ID.findall(message.payload))
     client.connect("localhost", int(port))
