@@ -14,7 +14,7 @@ import msgspec
 
 from drivers.ble import beacons, vendors
 from drivers.ble.bthome import bthome
-from drivers.ble.frames import Decoder, Format, Frame, Keys, Malformed
+from drivers.ble.frames import Decoder, Format, Frame, Keys
 from drivers.ble.ruuvi import ruuvi
 
 _BASE: Final = "-0000-1000-8000-00805f9b34fb"
@@ -73,7 +73,7 @@ def understand(advert: Advert, formats: Collection[Format], keys: Keys) -> Heard
             continue
         try:
             frame = decode(data)
-        except (Malformed, struct.error, IndexError) as error:
+        except (ValueError, struct.error, IndexError) as error:
             broken.append((name, str(error), data))
         else:
             if frame is not None:

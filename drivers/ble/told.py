@@ -60,6 +60,11 @@ class Told:
                 self._points[point.name] = point
                 self.due = float("-inf")
 
+    def again(self) -> None:
+        """Nothing counts as told: the tag goes by another name."""
+        self._told.clear()
+        self.due = float("-inf")
+
     def take(self, now: float, telling: Telling) -> list[Point]:
         """What is to tell now; it counts as told."""
         out: list[Point] = []

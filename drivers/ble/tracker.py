@@ -74,7 +74,7 @@ class Tracker:
         self._condition = condition
         self._names = re.compile("|".join(map(translate, rules.names))) if rules.names else None
         self._senders: OrderedDict[str, _Sender] = OrderedDict()
-        self._counted = float("-inf")
+        self._counted: float | None = None
 
     def __len__(self) -> int:
         return len(self._senders)
@@ -107,6 +107,8 @@ class Tracker:
 
     def count(self, now: float) -> None:
         """Tells the counters, as often as any other measurement that does not change."""
+        if self._counted is None:
+            self._counted = now
         if now - self._counted >= self._rules.telling.most:
             self._counted = now
             for name, value in msgspec.structs.asdict(self.counts).items():
@@ -141,8 +143,9 @@ class Tracker:
         if sender is None:
             sender = self._meet(advert.address)
         sender.advert = advert
-        if uri is not None and rank <= sender.rank:
+        if uri is not None and rank <= sender.rank and uri.encode() != sender.value:
             sender.rank, sender.value = rank, uri.encode()
+            sender.told.again()
         for frame in heard.frames:
             sender.told.learn(frame.points)
         return sender

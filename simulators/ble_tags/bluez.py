@@ -107,9 +107,9 @@ class SimulatedBlueZ:
             body = [_PROPERTIES, "PropertiesChanged", "sa{sv}as", changed]
             await self._call(path, _MOCK, "EmitSignal", "sssav", body)
 
-    async def shout(self, adapter: str, address: str, payload: Payload, rssi: int) -> None:
-        """One advertisement of a device that is forgotten at once, by signals alone: for floods."""
-        for signal in (*signals(adapter, address, payload, rssi), gone(adapter, address)):
+    async def shout(self, adapter: str, address: str, payload: Payload, rssi: int, *, forget: bool = True) -> None:
+        """Two advertisements of a device that is forgotten at once, by signals alone: for floods."""
+        for signal in (*signals(adapter, address, payload, rssi), *([gone(adapter, address)] if forget else [])):
             await self._bus.send(signal)
 
     async def forget(self, adapter: str, address: str) -> None:

@@ -16,7 +16,7 @@ from drivers.contract import Context, Disconnected, Measurement, Observation, Re
 from simulators.ble_tags.bluez import SimulatedBlueZ, simulated_bluez
 from simulators.ble_tags.bus import Missing
 from simulators.ble_tags.payloads import Payload, eddystone_tlm, eddystone_uid, ibeacon, phone, ruuvi
-from tests.driving import Watched, reopened
+from tests.driving import BOUND, Watched, reopened
 
 PROXIMITY = uuid.UUID("e2c56db5-dffb-48d2-b060-d0f5a71096e0")
 URI = f"urn:readpoint:ibeacon:{PROXIMITY}:1:2"
@@ -175,6 +175,22 @@ async def test_a_deaf_scanner_is_built_anew(bluez: SimulatedBlueZ) -> None:
     assert await bluez.discovering("hci0")
     await bluez.advertise("hci0", TAG, BEACON, -62)
     await watched.until(lambda seen: any(read.rssi == -62 for read in reads(seen)))
+    await watched.stop()
+
+
+async def test_what_bleak_remembers_of_strangers_is_bounded(bluez: SimulatedBlueZ) -> None:
+    """A crowd that BlueZ never drops: the scanner is built anew, and bleak's memory with it."""
+    watched = Watched(driver(silence="4s", max_tags=100))
+    await watched.until(lambda seen: seen)
+    for stranger in range(250):
+        await bluez.shout("hci0", f"5F:CA:FE:00:00:{stranger:02X}", phone(), -60, forget=False)
+        if stranger % 20 == 0:
+            await asyncio.sleep(0.01)
+    async with asyncio.timeout(BOUND):
+        while (await bluez.calls("hci0")).count("StartDiscovery") < 2:
+            await asyncio.sleep(0.05)
+    await bluez.advertise("hci0", TAG, BEACON, -61)
+    await watched.until(reads)
     await watched.stop()
 
 

@@ -72,15 +72,24 @@ def test_a_random_address_is_no_name_and_a_static_one_is() -> None:
 
 def test_the_payloads_name_goes_before_the_address_and_stays() -> None:
     found = tracker()
-    telemetry, location = "09166afe030305281500", "0e166afe05f4250a01414243444546"
-    found.hear(heard(telemetry[:-2].replace("0916", "0816")), "hci0", T0)
+    telemetry, location = "08166afe0303052815", "0e166afe05f4250a01414243444546"
+    found.hear(heard(telemetry), "hci0", T0)
     found.hear(heard(location), "hci0", T0)
-    found.hear(heard(telemetry[:-2].replace("0916", "0816")), "hci0", T0)
+    found.hear(heard(telemetry), "hci0", T0)
     assert [uri for uri, _ in reads(found)] == [
         "urn:readpoint:ble:ac233fa00001",
         "urn:readpoint:ble:kontakt:ABCDEF",
         "urn:readpoint:ble:kontakt:ABCDEF",
     ]
+
+
+def test_what_is_known_is_told_again_under_a_better_name() -> None:
+    found = tracker()
+    found.hear(heard("0716d2fc4002ca09"), "hci0", T0)
+    both = heard(IBEACON + "0716d2fc4002ca09")
+    found.hear(both, "hci0", T0 + 1)
+    told = [seen.point for seen in found.take() if isinstance(seen, Measurement)]
+    assert told == ["urn:readpoint:ble:ac233fa00001/temperature", f"{URI}/temperature"]
 
 
 def test_lists_name_tags_of_other_formats() -> None:
@@ -138,9 +147,10 @@ def test_counters_are_told_now_and_then() -> None:
     found = tracker()
     found.hear(heard(PHONE), "hci0", T0)
     found.count(T0)
-    assert points(found)["advertisements_strangers"] == 1.0
     found.count(T0 + 599)
     assert found.take() == []
+    found.count(T0 + 600)
+    assert points(found)["advertisements_strangers"] == 1.0
 
 
 def test_ten_thousand_addresses_a_minute_do_not_grow_memory() -> None:
