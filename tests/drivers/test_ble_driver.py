@@ -187,7 +187,7 @@ async def test_what_bleak_remembers_of_strangers_is_bounded(bluez: SimulatedBlue
         if stranger % 20 == 0:
             await asyncio.sleep(0.01)
     async with asyncio.timeout(BOUND):
-        while (await bluez.calls("hci0")).count("StartDiscovery") < 2:
+        while (await bluez.calls("hci0")).count("StartDiscovery") < 2:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
     await bluez.advertise("hci0", TAG, BEACON, -61)
     await watched.until(reads)
