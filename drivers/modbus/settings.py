@@ -79,6 +79,9 @@ def _epc_class(text: str) -> str:
     if not _CLASS.fullmatch(text):
         forms = "https://id.gs1.org/01/09521141123454, urn:epc:idpat:sgtin:9521141.012345.* or urn:epc:class:lgtin:…"
         raise ValueError(f"'{text}' is no class of objects: write {forms}")
+    gtin = re.search(r"/01/(\d{14})", text)
+    if gtin is not None and sum(int(digit) * (1 if place % 2 else 3) for place, digit in enumerate(gtin[1])) % 10:
+        raise ValueError(f"the check digit of GTIN {gtin[1]} is wrong: copy it again")
     return text
 
 

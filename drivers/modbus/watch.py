@@ -131,7 +131,11 @@ class Watch:
         limits = self.watched.limits
         if limits is None or isinstance(value, str) or limits[0] <= value <= limits[1]:
             return value
-        return Bad(f"{value:g} lies outside of the limits {limits[0]:g} to {limits[1]:g}")
+        return Bad(
+            f"{value:g} cannot be: below {limits[0]:g}"
+            if value < limits[0]
+            else f"{value:g} cannot be: above {limits[1]:g}"
+        )
 
     def _changes(self, value: Value, time: float) -> list[Observation]:
         watched, before, self._last = self.watched, self._last, value

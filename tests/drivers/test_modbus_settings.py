@@ -64,6 +64,10 @@ MISTAKES = {
     "url: tcp://10.0.0.5\npoints:\n  a: {address: 1, deadband: 2 per cent}": (14, "2%"),
     "url: tcp://10.0.0.5\npoints:\n  a: {address: 1, type: int17}": (14, "int16"),
     "url: tcp://10.0.0.5\npoints:\n  a: {address: 1, epc_class: boxes}": (14, "https://id.gs1.org/01/"),
+    'url: tcp://10.0.0.5\npoints:\n  a: {address: 1, epc_class: "https://id.gs1.org/01/09521141123455"}': (
+        14,
+        "check digit",
+    ),
     "url: tcp://10.0.0.5\npoints:\n  a: {address: 1, observe: {object: crane}}": (14, "urn:epc:id:giai"),
     "url: tcp://10.0.0.5\nunit: 3\nunits:\n  a: {unit: 1, profile: janitza}": (10, "exclude each other"),
     "url: tcp://10.0.0.5\nunits:\n  a: {unit: 1, profile: janitza}\n  b: {unit: 1, profile: janitza}": (
