@@ -9,9 +9,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from drivers.registry import names
 from gateway.config.document import parse, plain
 from gateway.config.load import load
-from gateway.config.problem import CODES
+from gateway.config.problem import CODES, ConfigError
 from gateway.config.schema import schema
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +39,41 @@ def example(fence: str) -> list[str]:
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name)
 def test_a_sample_loads_without_a_word(sample: Path, tmp_path: Path) -> None:
     assert load(with_files(sample.read_text(), tmp_path)).warnings == []
+
+
+def test_the_sample_of_all_families_has_all_drivers() -> None:
+    root, _ = parse((ROOT / "config" / "families.yaml").read_bytes())
+    assert root is not None
+    devices = plain(root)["devices"].values()
+    assert sorted(one["driver"] for one in devices) == names()
+
+
+def test_the_contracts_example_is_taken_as_it_is_written(material: Path, tmp_path: Path) -> None:
+    """Only files and ports that this machine does not have may be missing."""
+    contract = material.parent / "contract.md"
+    if not contract.is_file():
+        pytest.skip(f"the contract is not here (looked in {contract.parent})")
+    text = re.findall(r"^```yaml\n(.*?)^```", contract.read_text(), flags=re.DOTALL | re.MULTILINE)[0]
+    bare = tmp_path / "bare.yaml"
+    bare.write_text(text)
+    with pytest.raises(ConfigError) as refused:
+        load(bare, ports=True)
+    assert {one.code for one in refused.value.problems} == {"file-missing"}
+    assert {one.code for one in refused.value.warnings} == {"unplugged-port"}
+    assert load(bare, files=False).warnings == []
+    for name in ("handhelds.pem", "handhelds.key", "handhelds.token"):
+        (tmp_path / name).write_text("a certificate, a key or a token")
+        (tmp_path / name).chmod(0o600)
+    assert load(with_files(text, tmp_path)).warnings == []
+    sample = (ROOT / "config" / "families.yaml").read_bytes()
+    assert as_values(sample) == as_values(text.encode()), "config/families.yaml shows another site"
+
+
+def as_values(text: bytes) -> object:
+    root, flaws = parse(text)
+    assert root is not None
+    assert not flaws
+    return plain(root)
 
 
 def test_the_minimal_sample_loads_where_it_stands() -> None:
