@@ -58,6 +58,9 @@ class Scanning:
 
     async def __anext__(self) -> Batch:
         while True:
+            for keeper in self._keepers:
+                if keeper.done():
+                    keeper.result()
             now = self._clock()
             self._tracker.count(now)
             news = self._condition.news(now)
@@ -66,16 +69,9 @@ class Scanning:
             if seen:
                 self._tracker.waiting[:0] = seen[_BATCH:]
                 return Batch(seen[:_BATCH])
-            self._check()
+            if len(self._down) == len(self._scanners):
+                raise Disconnected("; ".join(map(str, self._down.values())))
             await self._wait()
-
-    def _check(self) -> None:
-        """With all adapters deaf there is nothing to go on with."""
-        for keeper in self._keepers:
-            if keeper.done() and not keeper.cancelled():
-                keeper.result()
-        if len(self._down) == len(self._scanners):
-            raise Disconnected("; ".join(map(str, self._down.values())))
 
     async def _wait(self) -> None:
         self._awake.clear()
