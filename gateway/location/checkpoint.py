@@ -66,7 +66,8 @@ class Checkpoint:
         self._letters = self._floor.letters(point.name, "checkpoint")
         self._windows = (point.dedup_class, point.dedup)
         """By whether it is an instance."""
-        self._shortest = min(self._windows)
+        self._shortest = min((window for window in self._windows if window), default=0.0)
+        """Of what is kept at all: with no window every read is an event."""
 
     @property
     def deadline(self) -> float | None:
@@ -120,12 +121,13 @@ class Checkpoint:
             slot = self._meet(read, key, place, level, time, now, out)
             if slot is None:
                 return
-        silence = time - self._last[slot]
+        last = self._last
+        silence = time - last[slot]
         if silence > 0.0:
             if silence >= self._shortest and self._due(slot) <= time:
                 # Its round has not come yet, but by event time it was unseen long enough: another visit.
                 self._visits[slot] = Visit(self._admission.resolve(read), time)
-            self._last[slot] = time
+            last[slot] = time
         if slot in self._visits:
             self._count(slot, read, place, level, now, out)
 
