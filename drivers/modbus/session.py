@@ -43,6 +43,7 @@ class Session:
         self._stations = {station.number: station for station in stations}
         self._units = {station.number: Unit(station.name, station.number) for station in stations}
         self._watches: dict[int, dict[str, Watch]] = {station.number: {} for station in stations}
+        self._dead: dict[int, str] = {}
         self._condition = Condition(self.observations)
         self._schedule = Schedule([], now, settle)
         for station in stations:
@@ -100,10 +101,10 @@ class Session:
         if not self._schedule.silent(task, now, cost):
             return
         watches = self._watches[unit.number]
-        cause = f"{unit.label}: {why}"
+        cause = self._dead[unit.number] = f"{unit.label}: {why}"
         self._bad(unit.number, [watch.watched.point for watch in watches.values()], cause, time)
-        for antenna in self._antennas(unit):
-            self.observations.append(Status(antenna, "offline", cause, time))
+        if self.heard:
+            self._offline(unit, time)
         self._condition.dead(unit.label, why, time)
 
     def noise(self, data: bytes, time: float) -> None:
@@ -123,11 +124,18 @@ class Session:
         unit = task.unit
         if first:
             self._condition.online(time)
+            for number in self._dead.keys() - {unit.number}:  # after it, for it speaks for all antennas
+                self._offline(self._units[number], time)
+        self._dead.pop(unit.number, None)
         if self._schedule.answered(task, now, cost):
             for antenna in self._antennas(unit):
                 self.observations.append(Status(antenna, "online", "", time))
             self._condition.revived(unit.label, time)
         self._condition.well(time)
+
+    def _offline(self, unit: Unit, time: float) -> None:
+        cause = self._dead[unit.number]
+        self.observations += [Status(antenna, "offline", cause, time) for antenna in self._antennas(unit)]
 
     def _antennas(self, unit: Unit) -> list[str]:
         """The unit itself, where it has a name, and the antennas that see through it."""

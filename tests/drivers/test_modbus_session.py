@@ -118,3 +118,17 @@ def test_a_device_without_sunspec_says_so() -> None:
     states = [seen for seen in one.observations if isinstance(seen, Status)]
     assert "no model was found" in states[-1].cause
     assert states[-1].state == "degraded"
+
+
+def test_a_unit_that_was_dead_before_any_answered_is_offline_after_the_device_is_online() -> None:
+    """`online` of a device holds for all its antennas: who is not must be named after it."""
+    one = session({"gone": {"unit": 1, "profile": "janitza"}, "meter": UNITS["meter"] | {"unit": 2}})
+    first, _ = one.next(0.0)
+    assert first is not None
+    one.silent(first, 1.8e9, 1.0, 1.0, "no answer")
+    second, _ = one.next(1.0)
+    assert second is not None
+    one.answered(second, [0] * second.block.count, 1.8e9 + 1, 1.1, 0.1)
+    states = [(seen.antenna, seen.state) for seen in one.observations if isinstance(seen, Status)]
+    assert states[:2] == [(None, "online"), ("gone", "offline")]
+    assert (None, "degraded") in states
