@@ -56,7 +56,7 @@ class Checkpoint:
         self._free: list[int] = []
         self._rounds = Rounds()
         self._touched: list[int] = []
-        self._gate = GateState(point.gate) if point.gate else None
+        self.gate = GateState.of(point)
         self.present_count = 0
         """Instances that are quiet here."""
         self._take(point)
@@ -98,22 +98,11 @@ class Checkpoint:
         """An antenna observes again: what waited for it is asked anew."""
         self._rounds.put_all(self._objects.values(), now)
 
-    @property
-    def gate_open(self) -> bool | None:
-        """Whether the gate's signal is on; None without a gate."""
-        return self._gate.on if self._gate is not None else None
-
-    def signal(self, device: str, name: str, value: float, time: float) -> None:
-        """An input changed; it may be the gate's."""
-        gate = self._gate
-        if gate is not None and gate.gate.device == device and gate.gate.signal == name:
-            gate.signal(value, time)
-
     def hear(
         self, read: Read, key: Key, place: Place, level: float, time: float, now: float, out: list[Outcome]
     ) -> None:
         """Take one read. While the gate is closed nothing was seen: what stays is new when it opens after `dedup`."""
-        if self._gate is not None and not self._gate.counts(time):
+        if self.gate is not None and not self.gate.counts(time):
             self._counts.gated += 1
             return
         slot = self._slots.get(key)
@@ -251,14 +240,14 @@ class Checkpoint:
                 times[slot] += by
         for visit in self._visits.values():
             visit.first += by
-        if self._gate is not None:
-            self._gate.step(by)
+        if self.gate is not None:
+            self.gate.step(by)
         self._rounds.put_all(self._objects.values(), now)
 
     def replace(self, point: ReadPoint, now: float) -> None:
         """New rules for the same read point: what is quiet stays so."""
         if point.gate != self._point.gate:
-            self._gate = GateState(point.gate) if point.gate else None
+            self.gate = GateState.of(point)
         self._take(point)
         self._rounds.put_all(self._objects.values(), now)
 

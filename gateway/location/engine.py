@@ -15,6 +15,7 @@ from gateway.ids import Ids, text
 from gateway.location.admission import Admission, Met
 from gateway.location.checkpoint import Checkpoint
 from gateway.location.floor import NO_LEVEL, Floor, Place
+from gateway.location.gate import GateState
 from gateway.location.outcome import Counts, Key, Outcome, key
 from gateway.location.portal import Portal
 from gateway.location.presence import Zones
@@ -148,10 +149,8 @@ class Engine:
                 self._thaw(now)
         elif isinstance(seen, Signal):
             time = _past(seen.time, now)
-            for portal in self._portals.values():
-                portal.signal(device, seen.name, seen.value, time)
-            for checkpoint in self._checkpoints.values():
-                checkpoint.signal(device, seen.name, seen.value, time)
+            for _, gate in self._gated():
+                gate.hear(device, seen.name, seen.value, time)
             place = self._floor.devices.get(device, {}).get(seen.name)
             if place is not None and place.point.kind == "zone" and not seen.value:
                 self._zones.vacate(place, time, now, out)
@@ -203,8 +202,11 @@ class Engine:
     @property
     def gates(self) -> dict[str, bool]:
         """Whether the signal of each gated read point is on."""
+        return {name: gate.on for name, gate in self._gated()}
+
+    def _gated(self) -> Iterator[tuple[str, GateState]]:
         rules: list[tuple[str, Portal | Checkpoint]] = [*self._portals.items(), *self._checkpoints.items()]
-        return {name: rule.gate_open for name, rule in rules if rule.gate_open is not None}
+        return ((name, rule.gate) for name, rule in rules if rule.gate is not None)
 
     def sightings(self) -> Iterator[Sighting]:
         """When all that is in a zone or quiet at a checkpoint was last seen."""

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import math
+from typing import Self
 
-from gateway.model import Gate
+from gateway.model import Gate, ReadPoint
 
 
 class GateState:
     """Open while the signal is on, and `hold` seconds longer. Before the first signal it is closed."""
 
     def __init__(self, gate: Gate) -> None:
-        self.gate = gate
+        self._gate = gate
         self.on = False
+        """Whether the signal is."""
         self._windows = ((math.inf, -math.inf), (math.inf, -math.inf))
 
-    def signal(self, value: float, time: float) -> None:
-        """The signal changed, or was said again."""
-        begin, _ = self._windows[-1]
-        if bool(value) == self.on:
+    @classmethod
+    def of(cls, point: ReadPoint) -> Self | None:
+        """The gate of that read point, if it has one."""
+        return cls(point.gate) if point.gate is not None else None
+
+    def hear(self, device: str, name: str, value: float, time: float) -> None:
+        """An input changed, or was said again; it may be another than the gate's."""
+        if (device, name) != (self._gate.device, self._gate.signal) or bool(value) == self.on:
             return
+        begin, _ = self._windows[-1]
         self.on = bool(value)
         if self.on:
             self._windows = (self._windows[-1], (time, math.inf))
         else:
-            self._windows = (self._windows[0], (begin, time + self.gate.hold))
+            self._windows = (self._windows[0], (begin, time + self._gate.hold))
 
     def step(self, by: float) -> None:
         """The host's clock was set by so many seconds."""

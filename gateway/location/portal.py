@@ -79,7 +79,7 @@ class Portal:
         self._tell_by = math.inf
         self._under_way = 0
         self._told: deque[_Told] = deque(maxlen=16)
-        self._gate = GateState(point.gate) if point.gate else None
+        self.gate = GateState.of(point)
         self._one_sided = False
         self._learn_sides()
 
@@ -90,25 +90,14 @@ class Portal:
     @property
     def deadline(self) -> float | None:
         """When something is decided by silence, at the earliest."""
-        times = [self._tell_by, self._wheel.deadline, self._gate.closes if self._gate and self._under_way else None]
+        times = [self._tell_by, self._wheel.deadline, self.gate.closes if self.gate and self._under_way else None]
         return min((time for time in times if time is not None and time != math.inf), default=None)
-
-    @property
-    def gate_open(self) -> bool | None:
-        """Whether the gate's signal is on; None without a gate."""
-        return self._gate.on if self._gate is not None else None
-
-    def signal(self, device: str, name: str, value: float, time: float) -> None:
-        """An input changed; it may be the gate's."""
-        gate = self._gate
-        if gate is not None and gate.gate.device == device and gate.gate.signal == name:
-            gate.signal(value, time)
 
     def hear(
         self, read: Read, key: Key, place: Place, level: float, time: float, now: float, out: list[Outcome]
     ) -> None:
         """Take one read."""
-        if self._gate is not None and not self._gate.counts(time):
+        if self.gate is not None and not self.gate.counts(time):
             self._counts.gated += 1
             return
         tag = self._tags.get(key) or self._meet(read, key, place, time)
@@ -173,8 +162,8 @@ class Portal:
             else:
                 self._review(tag, now, out)
             self._wheel.arm(tag, self._due(tag))
-        if self._gate is not None and self._under_way:
-            closes = self._gate.closes
+        if self.gate is not None and self._under_way:
+            closes = self.gate.closes
             if closes is not None and closes <= now:
                 self._close(now, out)
         if self._tell_by <= now:
@@ -196,7 +185,7 @@ class Portal:
     def _judge(self, tag: Crossing, time: float, now: float, out: list[Outcome]) -> None:
         """End a run. Whatever it was, what the tag does near the door from now on needs clearer evidence."""
         enough = tag.reads >= self._point.min_reads
-        direction = tag.verdict(one_sided=self._one_sided or self._gate is not None) if enough else None
+        direction = tag.verdict(one_sided=self._one_sided or self.gate is not None) if enough else None
         self._end(tag, direction, time, now, out)
 
     def _end(self, tag: Crossing, direction: Direction | None, time: float, now: float, out: list[Outcome]) -> None:
@@ -281,7 +270,7 @@ class Portal:
     def replace(self, point: ReadPoint) -> None:
         """New rules for the same read point; what is under way goes on."""
         if point.gate != self._point.gate:
-            self._gate = GateState(point.gate) if point.gate else None
+            self.gate = GateState.of(point)
         self._point = point
         self._learn_sides()
 
@@ -289,9 +278,9 @@ class Portal:
         """The host's clock was set: what crossed is told, and the portal begins anew with its gate as it is."""
         self.close(now, out)
         fresh = Portal(self._point, self._floor, self._admission, self._counts, self._new_id)
-        if self._gate is not None:
-            self._gate.step(by)
-            fresh._gate = self._gate
+        if self.gate is not None:
+            self.gate.step(by)
+            fresh.gate = self.gate
         return fresh
 
     def close(self, now: float, out: list[Outcome]) -> None:
