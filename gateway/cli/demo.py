@@ -25,7 +25,7 @@ Next, each line in a terminal of its own:
     {readpoint} demo --for 5m --keep demo --port 18883
     {python} docs/consumer.py --port 18883 --certificates demo
   tune a zone (in demo/site.yaml, on what was recorded while that demo runs)
-    {readpoint} record --config demo/site.yaml --for 20s demo/floor.jsonl
+    {readpoint} record --config demo/site.yaml --segment rfid --for 20s demo/floor.jsonl
     {readpoint} replay --config demo/site.yaml demo/floor.jsonl"""
 
 
@@ -58,8 +58,9 @@ def demo(
 ) -> int:
     """Show reads becoming events at a central service, through a cut uplink and a killed gateway.
 
-    Needs no root and no configuration: broker, certificates, readers and subscriber are made on free ports of this
-    machine. Exit code 1 if anything was lost, or nothing was read.
+    One warehouse with every family of devices: RFID readers, a belt with scanner and PLC, beacons, a yard truck, a
+    meter and a handheld that posts. Needs no root and no configuration: broker, certificates, devices and subscriber
+    are made on free ports of this machine. Exit code 1 if anything was lost, or nothing was read.
 
     \b
     Examples:
@@ -70,7 +71,8 @@ def demo(
     try:
         from gateway.demo.acts import PROGRAMME  # noqa: PLC0415 - of an extra
         from gateway.demo.screen import Screen  # noqa: PLC0415 - of an extra
-        from gateway.demo.show import Plan, address, show  # noqa: PLC0415 - of an extra
+        from gateway.demo.show import Plan, show  # noqa: PLC0415 - of an extra
+        from gateway.demo.stage import address  # noqa: PLC0415 - of an extra
     except ModuleNotFoundError as error:
         raise click.ClickException(f"the demo needs {error.name}: pip install 'readpoint[demo]'") from None
     screen = Screen(PROGRAMME, quiet=as_json)
@@ -90,8 +92,10 @@ def demo(
     else:
         click.echo(result.line())
         click.echo(NEXT.format(readpoint=_here("readpoint"), python=_here("python")))
+    if result.missing:
+        click.echo(result.missing, err=True)
     if not result.reads:
-        click.echo(f"nothing was read: {screen.figures.readers}", err=True)
+        click.echo(f"nothing was read: {screen.figures.trouble}", err=True)
     return int(result.lost > 0 or result.reads == 0)
 
 

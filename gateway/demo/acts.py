@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from gateway.demo.cable import Cable
 from gateway.demo.process import GatewayProcess
 from gateway.demo.screen import Act, Screen
+from gateway.overview import Overview
 
 WELL = Act(
     "all well", "Many reads become few events; each one is stored on disk before it is sent. The counts go in step."
@@ -29,15 +31,21 @@ RESTARTED = Act(
 )
 COUNT = Act(
     "the count",
-    "Each id in the outbox file is looked for at the centre. What came twice has one id: a consumer skips it.",
+    "Each id in the outbox files is looked for at the centre. What came twice has one id: a consumer skips it.",
 )
 PROGRAMME = (WELL, CUT, PLUGGED, KILLED, RESTARTED, COUNT)
 
+PATIENCE = 20.0
+"""Seconds that the slowest device may take until it is heard, before the first fault comes all the same."""
 
-async def play(gateway: GatewayProcess, cable: Cable, screen: Screen, seconds: float) -> None:
-    """An uplink that is cut, a gateway that is killed, and peace before, between and after."""
+
+async def play(gateway: GatewayProcess, cable: Cable, screen: Screen, seconds: float, *, wait: bool) -> None:
+    """An uplink that is cut, a gateway that is killed, and peace before, between and after.
+
+    With `wait` nothing is broken before every device was heard.
+    """
     screen.announce(WELL)
-    await asyncio.sleep(seconds * 0.3)
+    await asyncio.gather(asyncio.sleep(seconds * 0.3), _all_heard(gateway) if wait else asyncio.sleep(0))
     await cable.pull()
     screen.announce(CUT)
     await asyncio.sleep(seconds * 0.2)
@@ -51,3 +59,13 @@ async def play(gateway: GatewayProcess, cable: Cable, screen: Screen, seconds: f
     await gateway.start()
     screen.announce(RESTARTED)
     await asyncio.sleep(seconds * 0.25)
+
+
+async def _all_heard(gateway: GatewayProcess) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            await gateway.until(_heard)
+
+
+def _heard(now: Overview) -> bool:
+    return all(device.reads or device.values for device in now.devices)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -111,12 +112,28 @@ async def _amqtt(folder: Path, port: int) -> AsyncIterator[None]:
         },
         "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
     }
-    running = Amqtt(settings)
-    await running.start()
+    with _logged(folder / "broker.log"):
+        running = Amqtt(settings)
+        await running.start()
+        try:
+            yield
+        finally:
+            await running.shutdown()
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """As for mosquitto: what the broker says of clients that were killed goes to a file, not over the picture."""
+    handler = logging.FileHandler(path)
+    loggers = [logging.getLogger(name) for name in ("amqtt", "asyncio")]  # its callbacks' errors are asyncio's to tell
+    for logger in loggers:
+        logger.addHandler(handler)
     try:
         yield
     finally:
-        await running.shutdown()
+        for logger in loggers:
+            logger.removeHandler(handler)
+        handler.close()
 
 
 def _bindable(port: int) -> int:

@@ -10,15 +10,16 @@ from contextlib import asynccontextmanager
 class Cable:
     """Relays bytes both ways between whoever connects to `port` and the broker."""
 
-    def __init__(self, broker_port: int) -> None:
+    def __init__(self) -> None:
         self.port = 0
-        self._broker_port = broker_port
+        self._broker_port = 0
         self._server: asyncio.Server | None = None
         self._ends: set[asyncio.StreamWriter] = set()
 
     @asynccontextmanager
-    async def laid(self) -> AsyncIterator[Cable]:
-        """Listen on a free port for as long as entered."""
+    async def laid(self, broker_port: int) -> AsyncIterator[Cable]:
+        """To the broker at this port: listens on a free one for as long as entered."""
+        self._broker_port = broker_port
         await self.plug()
         try:
             yield self

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
+
+TELEMETRY = "telemetry"
+
+_UNITS = {"WTT": " W", "VLT": " V", "CEL": " °C", "KMH": " km/h", "DD": "", "MTR": " m", "C62": ""}
+"""UN/ECE Rec 20, as people write them."""
+
+_DECIMALS = {"latitude": 4, "longitude": 4, "speed": 0}
+"""Of what is known more exactly than anybody reads it."""
 
 
 class _Observation(msgspec.Struct):
@@ -14,11 +23,18 @@ class _Observation(msgspec.Struct):
     reason: str = ""
 
 
+class _Point(msgspec.Struct):
+    name: str
+    value: float | bool | str | None = None
+    uom: str | None = None
+
+
 class _Data(msgspec.Struct, rename="camel"):
     event_time: str = ""
     observation: _Observation = msgspec.field(default_factory=_Observation, name="readpoint:observation")
     state: str = ""
     cause: str | None = None
+    points: list[_Point] = []
 
 
 class _Event(msgspec.Struct):
@@ -33,7 +49,10 @@ _decoder = msgspec.json.Decoder(_Event)
 
 
 class Caption(NamedTuple):
-    """`kind` is the transition, or `health` or `loss`; `late`: it waited for the uplink."""
+    """`kind` is the transition, or `health`, `telemetry` or `loss`; `late`: it waited for the uplink.
+
+    `values`: of telemetry, each measured value as people write it.
+    """
 
     kind: str
     clock: str
@@ -41,6 +60,7 @@ class Caption(NamedTuple):
     where: str
     of: str
     late: bool
+    values: Mapping[str, str] = {}
 
     def __str__(self) -> str:
         line = f"{self.clock}  {self.what:<16}  {self.where:<12}  {self.of}"
@@ -53,11 +73,31 @@ def caption(name: str, payload: bytes) -> Caption:
     data, seen = event.data, event.data.observation
     if not seen.transition:
         kind = event.type.split(".")[1]
-        return Caption(kind, _clock(event.time), f"{kind} {data.state}", name, data.cause or "", event.historical)
+        values = {point.name: _written(point) for point in data.points}
+        of = data.cause or _told(values)
+        what = f"{kind} {data.state}".rstrip()
+        return Caption(kind, _clock(event.time), what, name, of, event.historical, values)
     words = (seen.transition, seen.direction, seen.reason)
     what = " ".join(word for word in words if word)
-    subject = event.subject.removeprefix("urn:epc:id:")
+    subject = event.subject.removeprefix("urn:epc:id:").removeprefix("https://id.gs1.org/")
     return Caption(seen.transition, _clock(data.event_time), what, name, subject, event.historical)
+
+
+def _told(values: Mapping[str, str]) -> str:
+    return ", ".join(value if value.startswith(f"{point} ") else f"{point} {value}" for point, value in values.items())
+
+
+def _written(point: _Point) -> str:
+    match point.value:
+        case bool():
+            return f"{point.name} {'on' if point.value else 'off'}"
+        case int() | float():
+            decimals = _DECIMALS.get(point.name)
+            number = f"{point.value:.5g}" if decimals is None else f"{point.value:.{decimals}f}"
+            return number + _UNITS.get(point.uom or "C62", f" {point.uom}")
+        case None:
+            return "?"
+    return str(point.value)
 
 
 def _clock(stamp: str) -> str:

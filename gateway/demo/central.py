@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -38,37 +38,50 @@ def event_id(payload: bytes) -> str:
     return _event.decode(payload).id
 
 
-class Central:
-    """What has arrived: `ids` of numbered events with how often each came, and how many were declared lost."""
+class Heard:
+    """Of one segment: `ids` of numbered events with how often each came, and how many were declared lost."""
 
-    def __init__(self, seen: Callable[[str, bytes], None]) -> None:
+    def __init__(self) -> None:
         self.ids: Counter[str] = Counter()
         self.declared = 0
-        self._seen = seen
 
     @property
     def duplicates(self) -> int:
         """Deliveries beyond the first."""
         return self.ids.total() - len(self.ids)
 
-    def take(self, name: str, payload: bytes) -> None:
-        """One MQTT payload: an event or an array of them, all of one topic, which ends in `name`."""
+
+class Central:
+    """What has arrived, by segment."""
+
+    def __init__(self, seen: Callable[[str, bytes], None]) -> None:
+        self.segments: defaultdict[str, Heard] = defaultdict(Heard)
+        self._seen = seen
+
+    def received(self) -> dict[str, int]:
+        """Distinct ids, by segment."""
+        return {name: len(heard.ids) for name, heard in self.segments.items()}
+
+    def take(self, topic: str, payload: bytes) -> None:
+        """One MQTT payload: an event or an array of them."""
+        _, _, _, segment, *_, name = topic.split("/")
+        heard = self.segments[segment]
         for raw in _events.decode(payload) if payload.startswith(b"[") else [payload]:
             event = _event.decode(raw)
             if event.sequence is None:
                 continue
-            if not self.ids[event.id]:
+            if not heard.ids[event.id]:
                 if event.type == "readpoint.loss.v1":
-                    self.declared += msgspec.json.decode(event.data, type=_Loss).count
+                    heard.declared += msgspec.json.decode(event.data, type=_Loss).count
                 self._seen(name, bytes(raw))
-            self.ids[event.id] += 1
+            heard.ids[event.id] += 1
 
 
 @asynccontextmanager
 async def subscribed(folder: Path, broker: Broker, central: Central) -> AsyncIterator[None]:
     """Entered once the broker granted the subscription."""
     context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
-    context.load_cert_chain(folder / "central.pem", folder / "central.key")
+    context.load_cert_chain(folder / f"{CENTRAL}.pem", folder / f"{CENTRAL}.key")
     version = aiomqtt.ProtocolVersion.V5 if broker.protocol == "5" else aiomqtt.ProtocolVersion.V311
     async with aiomqtt.Client(
         "127.0.0.1",
@@ -82,7 +95,7 @@ async def subscribed(folder: Path, broker: Broker, central: Central) -> AsyncIte
 
         async def follow() -> None:
             async for message in client.messages:
-                central.take(message.topic.value.rpartition("/")[2], bytes(message.payload))
+                central.take(message.topic.value, bytes(message.payload))
 
         task = asyncio.create_task(follow(), name="central service")
         try:

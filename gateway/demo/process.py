@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,16 +16,15 @@ from gateway.control import protocol
 from gateway.control.client import NotRunning, ask
 from gateway.overview import Overview
 
-SEGMENT = "rfid"
-
 
 class GatewayProcess:
-    """`readpoint run` on the demo's site file."""
+    """`readpoint run` on the demo's site file; `variables` are set in its environment."""
 
-    def __init__(self, folder: Path, site: Path) -> None:
+    def __init__(self, folder: Path, site: Path, segments: tuple[str, ...], variables: Mapping[str, str]) -> None:
         self._log = folder / "gateway.log"
-        self._socket = folder / "run" / f"{SEGMENT}.sock"
+        self._sockets = {name: folder / "run" / f"{name}.sock" for name in segments}
         self._site = site
+        self._environment = os.environ | variables
         self._process: asyncio.subprocess.Process | None = None
 
     @asynccontextmanager
@@ -37,18 +37,19 @@ class GatewayProcess:
             await self.stop()
 
     async def start(self) -> None:
-        """Start it and wait until it answers. RuntimeError with its last words if it ends instead."""
+        """Start it and wait until all segments answer. RuntimeError with its last words if it ends instead."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "gateway", "run", str(self._site)),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env=self._environment,
                 start_new_session=True,  # a Ctrl-C at the terminal is the demo's, which then ends all in order
             )
         try:
             async with asyncio.timeout(30):
-                while await self.overview() is None:
+                while len(await self.overviews()) < len(self._sockets):
                     if self._process.returncode is not None:
                         raise self._failure("ended at its start")
                     await asyncio.sleep(0.05)
@@ -58,20 +59,27 @@ class GatewayProcess:
     def _failure(self, what: str) -> RuntimeError:
         return RuntimeError(f"the gateway {what}:\n{self._log.read_text()[-2000:]}")
 
-    async def overview(self) -> Overview | None:
-        """How it is; None while it does not answer."""
-        try:
-            line = await asyncio.to_thread(lambda: next(ask(self._socket, protocol.Status(), patience=2.0), None))
-        except (NotRunning, OSError):
-            return None
-        return msgspec.json.decode(line, type=Overview) if line else None
+    async def overviews(self) -> dict[str, Overview]:
+        """How each segment is; those that do not answer are missing."""
+        return await asyncio.to_thread(self._ask)
+
+    def _ask(self) -> dict[str, Overview]:
+        found = {}
+        for name, socket in self._sockets.items():
+            try:
+                line = next(ask(socket, protocol.Status(), patience=2.0), None)
+            except (NotRunning, OSError):
+                continue
+            if line:
+                found[name] = msgspec.json.decode(line, type=Overview)
+        return found
 
     async def until(self, so: Callable[[Overview], bool]) -> None:
-        """Ask again and again until it answers and is so; the caller bounds it."""
-        now = await self.overview()
-        while now is None or not so(now):
+        """Ask again and again until all segments answer and are so; the caller bounds it."""
+        now = await self.overviews()
+        while len(now) < len(self._sockets) or not all(map(so, now.values())):
             await asyncio.sleep(0.2)
-            now = await self.overview()
+            now = await self.overviews()
 
     def kill(self) -> None:
         """SIGKILL: no chance to finish anything."""

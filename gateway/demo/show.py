@@ -11,20 +11,24 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.demo import pki, site
+from gateway.demo import stage
 from gateway.demo.acts import COUNT, play
 from gateway.demo.broker import Broker, Choice, broker
 from gateway.demo.cable import Cable
 from gateway.demo.caption import caption
-from gateway.demo.central import Central, event_id, subscribed
-from gateway.demo.floor import readers
-from gateway.demo.process import SEGMENT, GatewayProcess
+from gateway.demo.central import Central, Heard, event_id, subscribed
+from gateway.demo.figures import USUAL, Figures
+from gateway.demo.process import GatewayProcess
 from gateway.demo.screen import Screen
 from gateway.demo.tally import Tally
 from gateway.outbox.inspect import stopped
 
 DRAIN = 30.0
 """Seconds that the backlog may take to arrive after the last fault."""
+
+
+MARGIN = 10.0
+"""Seconds that starting and counting take, while things go on on the floor."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -41,12 +45,24 @@ class Plan(msgspec.Struct, frozen=True):
     folder: Path | None = None
 
 
-class Result(msgspec.Struct, frozen=True):
-    """What came of it.
+class Account(msgspec.Struct, frozen=True):
+    """What came of one segment.
 
     `sent`: distinct ids stored; `received`: distinct ids at the subscriber; `duplicates`: deliveries beyond the first;
-    `declared`: sequence numbers that a `loss` message named.
+    `declared`: sequence numbers that a `loss` message named; `devices`: what each of them read or measured.
     """
+
+    sent: int
+    received: int
+    duplicates: int
+    declared: int
+    lost: int
+    reads: int
+    devices: dict[str, int]
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What came of it: the sums of all segments, and each by its name. `missing`: what could not be played here."""
 
     sent: int
     received: int
@@ -57,6 +73,8 @@ class Result(msgspec.Struct, frozen=True):
     broker: str
     protocol: str
     seconds: float
+    segments: dict[str, Account]
+    missing: str | None = None
 
     def line(self) -> str:
         """The demo's result for a person."""
@@ -65,26 +83,36 @@ class Result(msgspec.Struct, frozen=True):
 
 async def show(plan: Plan, screen: Screen) -> Result:
     """Run for about `plan.seconds`. RuntimeError or OSError if it cannot even begin."""
+    seen = await stage.cast(plan.host)
     with _folder(plan.folder) as folder:
-        pki.make(folder)
         async with AsyncExitStack() as stack:
-            where = await stack.enter_async_context(broker(folder, plan.broker, plan.port))
+            cable = Cable()
+            where, site = await stack.enter_async_context(_built(folder, seen, cable, plan))
             central = Central(lambda name, event: screen.event(caption(name, event)))
             await stack.enter_async_context(subscribed(folder, where, central))
-            cable = await stack.enter_async_context(Cable(where.port).laid())
-            path = await stack.enter_async_context(_site(folder, where, cable.port, plan))
-            gateway = GatewayProcess(folder, path)
-            tally = Tally()
-            with screen.shown(_stage(where, plan)):
+            gateway = GatewayProcess(folder, site.site, seen.segments, site.variables)
+            tally = Tally(seen.segments)
+            with screen.shown(f"{seen.who} → {where.name}, MQTT {where.protocol}, {where.security}", seen.missing):
                 async with gateway.running(), _counting(gateway, central, screen, tally, plan.seconds):
-                    await play(gateway, cable, screen, plan.seconds)
+                    await play(gateway, cable, screen, plan.seconds, wait=plan.host is None)
                     screen.announce(COUNT)
                     await _drained(gateway)
-                stored = _stored(folder)
+                stored = {name: _stored(folder, name) for name in seen.segments}
                 await _arrived(central, stored)
-                result = _result(stored, central, where, plan, tally.reads)
-                screen.count(tally.final(result.sent, result.received, central.duplicates), left=0)
-        return result
+                accounts = {name: _account(name, ids, central.segments[name], tally) for name, ids in stored.items()}
+                screen.count(_final(tally, accounts), left=0)
+        return _result(accounts, where, plan, seen.missing)
+
+
+@asynccontextmanager
+async def _built(folder: Path, seen: stage.Cast, cable: Cable, plan: Plan) -> AsyncIterator[tuple[Broker, stage.Stage]]:
+    """Broker, cable and devices at work."""
+    stage.certify(folder, seen)
+    async with AsyncExitStack() as stack:
+        where = await stack.enter_async_context(broker(folder, plan.broker, plan.port))
+        await stack.enter_async_context(cable.laid(where.port))
+        played = stage.played(folder, seen, where, cable.port, plan.host, plan.seconds + MARGIN)
+        yield where, await stack.enter_async_context(played)
 
 
 @contextmanager
@@ -100,43 +128,20 @@ def _folder(keep: Path | None) -> Iterator[Path]:
     yield keep.resolve()
 
 
-def _stage(where: Broker, plan: Plan) -> str:
-    source = f"the reader at {plan.host}" if plan.host else "2 simulated readers"
-    return f"{source} → {where.name}, MQTT {where.protocol}, {where.security} on {where.port}"
-
-
-@asynccontextmanager
-async def _site(folder: Path, where: Broker, uplink: int, plan: Plan) -> AsyncIterator[Path]:
-    if plan.host is not None:
-        host, port = address(plan.host)
-        yield site.write(folder, site.own(where, uplink, host, port))
-        return
-    async with readers(plan.seconds) as ports:
-        yield site.write(folder, site.simulated(where, uplink, ports))
-
-
-def address(host: str) -> tuple[str, int]:
-    """`HOST`, `HOST:PORT` or `[IPV6]:PORT`; LLRP's port is 5084. ValueError for another port than a number."""
-    name, colon, port = host.rpartition(":")
-    if not colon or (":" in name and not name.endswith("]")):
-        return host.strip("[]"), 5084
-    if not port.isdecimal() or not 0 < int(port) <= 65535:
-        raise ValueError(f"{port!r} is no port: write ADDRESS or ADDRESS:PORT, as in 192.0.2.21:5084")
-    return name.strip("[]"), int(port)
-
-
 async def _drained(gateway: GatewayProcess) -> None:
+    """Until no backlog waits. Devices go on: what they say last is sent while the gateway ends."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAIN):
-            await gateway.until(lambda now: not now.outbox.pending)
+            await gateway.until(lambda now: now.outbox.pending <= USUAL)
 
 
-async def _arrived(central: Central, stored: set[str]) -> None:
+async def _arrived(central: Central, stored: dict[str, set[str]]) -> None:
     """Wait for what the broker has taken and the central service has not."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(5):
-            while not stored <= central.ids.keys():  # noqa: ASYNC110 - bounded, and over at the first look as a rule
-                await asyncio.sleep(0.05)
+            for name, ids in stored.items():
+                while not ids <= central.segments[name].ids.keys():  # noqa: ASYNC110 - bounded, over at the first look as a rule
+                    await asyncio.sleep(0.05)
 
 
 @asynccontextmanager
@@ -149,7 +154,7 @@ async def _counting(
 
     async def count() -> None:
         while True:
-            figures = tally.take(await gateway.overview(), len(central.ids), central.duplicates)
+            figures = tally.take(await gateway.overviews(), central.received())
             screen.count(figures, max(0.0, end - loop.time()))
             await asyncio.sleep(0.2)
 
@@ -161,22 +166,43 @@ async def _counting(
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _stored(folder: Path) -> set[str]:
-    """The ids in the outbox file, now that nobody writes to it."""
-    with stopped(folder / "state" / SEGMENT) as outbox:
+def _stored(folder: Path, segment: str) -> set[str]:
+    """The ids in an outbox file, now that nobody writes to it."""
+    with stopped(folder / "state" / segment) as outbox:
         return {event_id(payload) for payload in outbox.payloads()}
 
 
-def _result(stored: set[str], central: Central, where: Broker, plan: Plan, reads: int) -> Result:
-    received = stored & central.ids.keys()
-    return Result(
+def _account(segment: str, stored: set[str], heard: Heard, tally: Tally) -> Account:
+    received = stored & heard.ids.keys()
+    return Account(
         sent=len(stored),
         received=len(received),
-        duplicates=central.duplicates,
-        declared=central.declared,
-        lost=max(0, len(stored) - len(received) - central.declared),
-        reads=reads,
+        duplicates=heard.duplicates,
+        declared=heard.declared,
+        lost=max(0, len(stored) - len(received) - heard.declared),
+        reads=tally.lane(segment).read,
+        devices={gauge.device: gauge.observed for gauge in tally.gauges(segment)},
+    )
+
+
+def _final(tally: Tally, accounts: dict[str, Account]) -> Figures:
+    return tally.final(
+        {name: one.sent for name, one in accounts.items()}, {name: one.received for name, one in accounts.items()}
+    )
+
+
+def _result(accounts: dict[str, Account], where: Broker, plan: Plan, missing: str | None) -> Result:
+    each = accounts.values()
+    return Result(
+        sent=sum(one.sent for one in each),
+        received=sum(one.received for one in each),
+        duplicates=sum(one.duplicates for one in each),
+        declared=sum(one.declared for one in each),
+        lost=sum(one.lost for one in each),
+        reads=sum(one.reads for one in each),
         broker=where.name,
         protocol=where.protocol,
         seconds=plan.seconds,
+        segments=accounts,
+        missing=missing,
     )

@@ -1,60 +1,81 @@
-"""The demo's counts over the lives of its gateway: a process that is killed takes its own counts with it."""
+"""The demo's counts over the lives of its gateway: a process that is killed takes its own counts with it. Pure."""
 
 from __future__ import annotations
 
-from gateway.demo.screen import Figures
+from collections import Counter
+from collections.abc import Mapping
+
+from gateway.demo.figures import Figures, Gauge, Lane
 from gateway.overview import Overview
+
+DOWN = "no gateway"
 
 
 class Tally:
-    """Adds up what each life of the gateway last said of itself."""
+    """Adds up what each life of the gateway last said of itself, segment by segment."""
 
-    def __init__(self) -> None:
-        self._past = (0, 0)
-        self._last: Overview | None = None
-        self._figures = Figures()
+    def __init__(self, segments: tuple[str, ...]) -> None:
+        self._segments = {name: _Segment(name) for name in segments}
 
     @property
-    def reads(self) -> int:
-        """Reads so far."""
-        return self._figures.read
+    def figures(self) -> Figures:
+        """As they were last."""
+        known = self._segments.values()
+        return Figures(tuple(one.lane for one in known), tuple(gauge for one in known for gauge in one.gauges))
 
-    def take(self, now: Overview | None, received: int, duplicates: int) -> Figures:
-        """The counts with this overview; None while no gateway answers."""
-        figures = self._figures._replace(received=received, duplicates=duplicates)
+    def lane(self, segment: str) -> Lane:
+        """One segment's counts, as they were last."""
+        return self._segments[segment].lane
+
+    def gauges(self, segment: str) -> tuple[Gauge, ...]:
+        """Its devices."""
+        return self._segments[segment].gauges
+
+    def take(self, now: Mapping[str, Overview], received: Mapping[str, int]) -> Figures:
+        """The counts with these overviews by segment; those that are missing do not answer."""
+        for name, one in self._segments.items():
+            one.take(now.get(name), received.get(name, 0))
+        return self.figures
+
+    def final(self, stored: Mapping[str, int], received: Mapping[str, int]) -> Figures:
+        """The counts as the files have them, after the gateway has ended."""
+        for name, one in self._segments.items():
+            pending = stored[name] - received[name]
+            one.lane = one.lane._replace(stored=stored[name], pending=pending, received=received[name])
+        return self.figures
+
+
+class _Segment:
+    def __init__(self, name: str) -> None:
+        self.lane = Lane(name)
+        self.gauges: tuple[Gauge, ...] = ()
+        self._past: Counter[str] = Counter()
+        self._life: Counter[str] = Counter()
+        self._pid = 0
+
+    def take(self, now: Overview | None, received: int) -> None:
+        lane = self.lane._replace(received=received)
         if now is None:
             # What was received had been stored, also if nobody was asked between that and the kill.
-            stored = max(figures.stored, received)
-            figures = figures._replace(readers="readers: nobody reads them", uplink="down: no gateway", stored=stored)
-        else:
-            self._meet(now)
-            outbox = now.outbox
-            figures = figures._replace(
-                read=self._past[0] + now.location.reads,
-                decided=self._past[1] + now.location.decided,
-                stored=outbox.pending + outbox.sent + outbox.dead,
-                pending=outbox.pending,
-                uplink=now.uplink.state,
-                readers=_readers(now),
-            )
-        self._figures = figures
-        return figures
-
-    def final(self, stored: int, received: int, duplicates: int) -> Figures:
-        """The counts as the files have them, after the gateway has ended."""
-        return self._figures._replace(
-            stored=stored, pending=stored - received, received=received, duplicates=duplicates
+            self.lane = lane._replace(uplink=DOWN, stored=max(lane.stored, received))
+            self.gauges = tuple(gauge._replace(state="offline", cause=DOWN) for gauge in self.gauges)
+            return
+        if now.pid != self._pid:
+            self._past, self._pid = self._past + self._life, now.pid
+        self._life = Counter(
+            {" read": now.location.reads, " decided": now.location.decided}
+            | {" measured": sum(device.values for device in now.devices)}
+            | {device.device: device.reads or device.values for device in now.devices}
         )
-
-    def _meet(self, now: Overview) -> None:
-        last, self._last = self._last, now
-        if last is not None and last.pid != now.pid:
-            self._past = (self._past[0] + last.location.reads, self._past[1] + last.location.decided)
-
-
-def _readers(now: Overview) -> str:
-    """`2 readers online`, or the first that is not, and why."""
-    for device in now.devices:
-        if device.state != "online":
-            return f"{device.device} {device.state}: {device.cause}".rstrip(": ")
-    return f"{len(now.devices)} reader{'s' if len(now.devices) != 1 else ''} online"
+        count, outbox = self._past + self._life, now.outbox
+        self.lane = lane._replace(
+            read=count[" read"],
+            measured=count[" measured"],
+            decided=count[" decided"],
+            stored=outbox.pending + outbox.sent + outbox.dead,
+            pending=outbox.pending,
+            uplink=now.uplink.state,
+        )
+        self.gauges = tuple(
+            Gauge(device.device, count[device.device], device.state, device.cause) for device in now.devices
+        )

@@ -1,4 +1,4 @@
-"""The demo, unattended: whichever broker is there, nothing is lost through a cut uplink and a killed gateway."""
+"""The demo, unattended: whichever broker is there, no segment loses anything, uplink cut and gateway killed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gateway.demo import cages
 from gateway.demo.caption import caption
-from gateway.demo.show import address
+from gateway.demo.stage import address
 from tests.brokers import MOSQUITTO
 
 BOUND = 90.0
@@ -44,7 +46,8 @@ async def test_loses_nothing_where_no_broker_is_installed(tmp_path: Path) -> Non
 
 
 async def _loses_nothing(broker: str, protocol: str, folder: Path) -> None:
-    process = await demo("--for", "8s", "--json", "--broker", broker, "--keep", str(folder / "box"), folder=folder)
+    beacons = await cages.missing() is None
+    process = await demo("--for", "6s", "--json", "--broker", broker, "--keep", str(folder / "box"), folder=folder)
     code, out, err = await ended(process)
     result = json.loads(out[-1])
     assert (code, result["lost"], result["declared"]) == (0, 0, 0), err
@@ -53,7 +56,45 @@ async def _loses_nothing(broker: str, protocol: str, folder: Path) -> None:
     assert result["broker"].startswith(broker)
     assert result["protocol"] == protocol
     assert [line for line in err.splitlines() if line.startswith("--- ")] != []
+    assert "Traceback" not in err
     assert (folder / "box" / "site.yaml").is_file()
+    _every_family(result, folder / "box", beacons=beacons)
+
+
+def _every_family(result: dict[str, Any], box: Path, *, beacons: bool) -> None:
+    """Each device was heard, each segment has its own certificate, and what is not there is said."""
+    devices = {
+        "rfid": {"aisle-reader", "belt-scanner", "conveyor", "dock-reader"},
+        "ble": {"beacons"},
+        "yard": {"handhelds", "meter", "yard-truck"},
+    }
+    if not beacons:
+        del devices["ble"]
+    segments = result["segments"]
+    assert {name: set(one["devices"]) for name, one in segments.items()} == devices
+    for name, one in segments.items():
+        assert one["lost"] == 0
+        assert one["sent"] == one["received"] > 0
+        assert all(one["devices"].values()), one
+        assert (box / f"gw-demo.{name}.pem").is_file()
+    assert sum(one["sent"] for one in segments.values()) == result["sent"]
+    assert ("python3-dbusmock" in (result["missing"] or "")) != beacons
+
+
+async def test_goes_on_without_beacons_and_says_how_to_get_them(tmp_path: Path) -> None:
+    """Where no D-Bus daemon is on the path."""
+    environment = {**os.environ, "PATH": str(tmp_path)}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gateway", "demo", "--for", "1s", "--json", "--broker", "amqtt"),
+        stdout=PIPE,
+        stderr=PIPE,
+        env=environment,
+    )
+    code, out, err = await ended(process)
+    result = json.loads(out[-1])
+    assert (code, result["lost"], set(result["segments"])) == (0, 0, {"rfid", "yard"}), err
+    assert result["missing"] in err
+    assert "sudo apt-get install dbus" in result["missing"]
 
 
 async def test_ends_in_order_when_told(tmp_path: Path) -> None:
@@ -116,3 +157,20 @@ def test_an_event_is_a_line() -> None:
     }
     line = str(caption("dock-1", json.dumps(event).encode()))
     assert line.split()[1:] == ["passed", "in", "dock-1", "sscc:952012.03456789123", "(backlog)"]
+
+
+def test_telemetry_is_a_line_too() -> None:
+    event = {
+        "type": "readpoint.telemetry.v1",
+        "time": "2026-11-21T17:42:03.950Z",
+        "data": {
+            "points": [
+                {"name": "power", "value": 1500.0, "uom": "WTT"},
+                {"name": "beam", "value": True, "uom": None},
+                {"name": "latitude", "value": 43.35061, "uom": "DD"},
+            ]
+        },
+    }
+    told = caption("meter", json.dumps(event).encode())
+    assert dict(told.values) == {"power": "1500 W", "beam": "beam on", "latitude": "43.3506"}
+    assert str(told).endswith("telemetry         meter         power 1500 W, beam on, latitude 43.3506")
