@@ -12,10 +12,13 @@ HERE = Path(__file__).parent
 
 
 def main() -> int:
-    """Run all, or those whose names are given."""
+    """Run all, or those whose names are given, whole or in part."""
     wanted = sys.argv[1:]
+    every = {path.stem.removeprefix("bench_"): path for path in sorted(HERE.glob("bench_*.py"))}
     scripts = [
-        path for path in sorted(HERE.glob("bench_*.py")) if not wanted or any(name in path.stem for name in wanted)
+        path
+        for name, path in every.items()
+        if not wanted or any(one == name or (one in name and one not in every) for one in wanted)
     ]
     system = f"{platform.system()} {platform.release()}"
     print(f"machine: {_cpu()}, {os.cpu_count()} cores, Python {platform.python_version()}, {system}")
