@@ -19,6 +19,9 @@ _UNPACK = {name: struct.Struct(">" + kind).unpack_from for name, kind in FORMATS
 _UTC = ("LastSeenTimestampUTC", "FirstSeenTimestampUTC")
 _UPTIME = ("LastSeenTimestampUptime", "FirstSeenTimestampUptime")
 
+_DBM = tuple(float(level) for level in (*range(128), *range(-128, 0)))
+"""PeakRSSI as dBm, by its value, negative ones from the end: hundreds of thousands of reads share these."""
+
 Column = Sequence[Any]
 
 
@@ -85,7 +88,7 @@ def reads_of(columns: Mapping[str, Column], offset: float, received: float, newe
         repeat(received),
         get("TagSeenCount") or repeat(1),
         get("ChannelIndex", none),
-        get("C1G2_PC", none),
+        _shared(get("C1G2_PC")),
         get("ImpinjSerializedTID", none),
     )
 
@@ -108,7 +111,15 @@ def _rssi(columns: Mapping[str, Column]) -> Iterable[float] | None:
     fine = columns.get("ImpinjPeakRSSI")
     if fine:
         return [value / 100 for value in fine]
-    return map(float, columns["PeakRSSI"]) if "PeakRSSI" in columns else None
+    return map(_DBM.__getitem__, columns["PeakRSSI"]) if "PeakRSSI" in columns else None
+
+
+def _shared(values: Column | None) -> Iterable[Any]:
+    """One object for all where they are equal: of most columns of a report, and it may wait long to be decided."""
+    if not values:
+        return repeat(None)
+    first = values[0]
+    return repeat(first) if values.count(first) == len(values) else values
 
 
 def _phase(columns: Mapping[str, Column]) -> list[float] | None:
