@@ -188,7 +188,7 @@ class ReadPoint(Settings):
     gate: Gate | None = None
     """At a portal or a checkpoint: reads count only while this signal is on."""
     presence_timeout: Presence = None
-    """In a zone: unseen for this long, an object has departed; `auto` is 30 s."""
+    """In a zone: unseen for this long, an object has departed; `auto` is 30 s, for a beacon ten of its intervals."""
     dwell: Duration = 1.0
     """In a zone: how long a neighbour must hear a tag better before the object has moved there."""
     hysteresis_db: float = Field(4.0, ge=0, le=40)
