@@ -45,8 +45,6 @@ class BarcodeDriver:
             if session.observations:
                 seen, session.observations = session.observations, []
                 yield self._batch(seen, link)
-                # Bytes that are there already are given without a pause: others have their turn.
-                await asyncio.sleep(0)
             data = b""
             try:
                 async with asyncio.timeout_at(session.deadline):
@@ -55,6 +53,8 @@ class BarcodeDriver:
                 session.tick(clock(), loop.time())
             if data:
                 session.receive(data, clock(), loop.time())
+                # Bytes that are there already are given without a pause: others have their turn.
+                await asyncio.sleep(0)
 
     def _batch(self, seen: list[Observation], link: Link) -> Batch:
         answer = control(self._settings.ack) * sum(isinstance(one, Read) for one in seen)

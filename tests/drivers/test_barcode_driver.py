@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -234,3 +235,24 @@ def test_ports_that_there_are(tmp_path: Path) -> None:
     assert serial_ports.present(tmp_path) == ["/dev/serial/by-id/usb-Honeywell_1900-if00", "/dev/ttyS4"]
     assert serial_ports.present(tmp_path / "nowhere") == []
     assert "no serial port" in serial_ports.listed([])
+
+
+async def test_bytes_without_an_end_leave_others_their_turn() -> None:
+    def count() -> None:
+        nonlocal turns
+        turns += 1
+        asyncio.get_running_loop().call_soon(count)
+
+    turns, chunks = 0, 8
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        scanning = driver(f"socket://127.0.0.1:{server.getsockname()[1]}")
+        async with asyncio.timeout(BOUND), scanning.open() as batches:
+            await anext(batches)
+            flood, _ = server.accept()
+            with flood:
+                flood.sendall(b"A" * 4096 * chunks)
+            count()
+            with pytest.raises(Disconnected):
+                async for _ in batches:
+                    pass
+    assert turns >= chunks
