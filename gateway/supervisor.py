@@ -72,8 +72,13 @@ class Supervisor:
                     self._put(self._device, batch)
         except DriverError as error:
             return self._failed("offline", str(error) or type(error).__name__), error.again
-        except Exception as error:
-            # The house's single blind except: a bug in one driver must not stop the others.
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:
+            # The house's single blind except: a bug in one driver must not stop the others. A driver that calls
+            # sys.exit() is one, and one that lets the end of a task of its own pass for ours.
+            if isinstance(error, asyncio.CancelledError) and _cancelled():
+                raise
             log.exception("%s: bug in its driver", self._device)
             cause = f"bug in the driver, reported in the log: {type(error).__name__}: {error}"
             return self._failed("degraded", cause), None
@@ -98,3 +103,9 @@ class Supervisor:
             self._board.read(reads, self._clock())
         if signals or values:
             self._board.told(signals, values)
+
+
+def _cancelled() -> bool:
+    """Whether somebody wants this task to end."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0

@@ -74,7 +74,7 @@ class Watched:
         """Run the supervisor until it is so."""
         task = asyncio.create_task(self.supervisor.run())
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while not so():
                     self._news.clear()
                     await self._news.wait()
@@ -125,6 +125,21 @@ async def test_a_bug_is_shown_logged_and_tried_again(caplog: pytest.LogCaptureFi
     assert watched.said[0].state == "degraded"
     assert "ZeroDivisionError" in watched.said[0].cause
     assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError, SystemExit, BaseExceptionGroup("two", [SystemExit(1)])])
+async def test_a_driver_ends_neither_the_gateway_nor_its_own_supervision(
+    error: type[BaseException] | BaseException,
+) -> None:
+    async def leaving() -> AsyncIterator[Batch]:
+        raise error
+        yield Batch(())
+
+    driver = Scripted(leaving, healthy)
+    watched = Watched(driver)
+    await watched.until(lambda: watched.board.now.state == "online")
+    assert driver.opened == driver.released == 2
+    assert watched.said[0].state == "degraded"
 
 
 async def test_the_same_failure_is_news_once() -> None:
