@@ -25,6 +25,9 @@ _READS: dict[Table, Callable[..., ModbusPDU]] = {
 _LONGEST = 260
 """Bytes of an ADU over TCP (MODBUS Messaging on TCP/IP 1.0b, section 4.1); over a serial line 256."""
 
+_TRIED = 16
+"""Frames that begin as the answer and are none: whoever sends so many at once is not let count the CRC of more."""
+
 
 class Answer(msgspec.Struct, frozen=True):
     """The registers, or the bits as 0 and 1."""
@@ -62,18 +65,24 @@ class Exchange:
         """Unit, function, count of bytes, payload, CRC: looked for wherever it may begin."""
         if data.startswith(self.request):
             del data[: len(self.request)]  # the adapter's echo
+        tried = 0
         for start in range(len(data) - 4):
             if data[start] != self._unit:
                 continue
             size = 5 if data[start + 1] == self.function | 0x80 else 5 + self._payload
             if size > 5 and (data[start + 1] != self.function or data[start + 2] != self._payload):
                 continue
+            if start + size > len(data):
+                continue
             found = self._decoded(bytes(data[start : start + size]))
             if found is not None:
                 noise = bytes(data[:start] + data[start + size :])
                 data.clear()
                 return found, noise
-        return None, self._spill(data)
+            tried += 1
+            if tried == _TRIED:
+                return None, self._spill(data, 0)
+        return None, self._spill(data, 2 * _LONGEST)
 
     def _find_mbap(self, data: bytearray) -> tuple[Answer | Refusal | None, bytes]:
         """Transaction, protocol 0, length, unit: late answers to requests given up are passed over."""
@@ -93,9 +102,9 @@ class Exchange:
             return found, b"" if found is not None else frame
         return None, b""
 
-    def _spill(self, data: bytearray) -> bytes:
+    def _spill(self, data: bytearray, most: int) -> bytes:
         """More bytes than any answer has are noise."""
-        if len(data) <= 2 * _LONGEST:
+        if len(data) <= most:
             return b""
         noise = bytes(data)
         data.clear()

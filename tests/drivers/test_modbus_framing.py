@@ -72,6 +72,16 @@ def test_noise_before_an_answer_costs_nothing_on_a_serial_line(noise: bytes) -> 
     assert (seen, spilt) == (Answer(WORDS), noise)
 
 
+def test_who_sends_beginnings_of_answers_alone_is_soon_out_of_patience() -> None:
+    """Each of them costs a checksum, and together they would hold up the whole gateway."""
+    one = exchange(Block("holding", 0, 125), rtu=True)
+    data = bytearray(b"\x05\x03\xfa" * 170)
+    assert one.find(data) == (None, b"\x05\x03\xfa" * 170)
+    assert not data
+    data += answer(rtu=True, words=list(range(125)))
+    assert one.find(data) == (Answer(list(range(125))), b"")
+
+
 def test_the_echo_of_an_adapter_is_no_answer_and_no_noise() -> None:
     one = exchange(rtu=True)
     data = bytearray(one.request)
