@@ -96,6 +96,8 @@ def demo(
         click.echo(result.missing, err=True)
     if not result.reads:
         click.echo(f"nothing was read: {screen.figures.trouble}", err=True)
+    elif result.silent:
+        click.echo(f"never heard: {', '.join(result.silent)}; {screen.figures.trouble or 'give it longer'}", err=True)
     return int(result.lost > 0 or result.reads == 0)
 
 

@@ -76,6 +76,11 @@ class Result(msgspec.Struct, frozen=True):
     segments: dict[str, Account]
     missing: str | None = None
 
+    @property
+    def silent(self) -> list[str]:
+        """Devices that neither read nor measured anything."""
+        return [name for one in self.segments.values() for name, observed in one.devices.items() if not observed]
+
     def line(self) -> str:
         """The demo's result for a person."""
         return f"sent {self.sent} received {self.received} duplicates {self.duplicates} lost {self.lost}"

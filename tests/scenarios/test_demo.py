@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -12,10 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from gateway.demo import cages
+from gateway.demo.acts import PROGRAMME
 from gateway.demo.caption import caption
+from gateway.demo.figures import Figures, Gauge, Lane
+from gateway.demo.screen import Screen
 from gateway.demo.stage import address
+from gateway.demo.tally import Tally
+from gateway.health import DeviceHealth
+from gateway.overview import LocationView, OutboxView, Overview, UplinkView
 from tests.brokers import MOSQUITTO
 
 BOUND = 90.0
@@ -174,3 +182,53 @@ def test_telemetry_is_a_line_too() -> None:
     told = caption("meter", json.dumps(event).encode())
     assert dict(told.values) == {"power": "1500 W", "beam": "beam on", "latitude": "43.3506"}
     assert str(told).endswith("telemetry         meter         power 1500 W, beam on, latitude 43.3506")
+
+
+def test_counts_go_on_over_the_lives_of_the_gateway() -> None:
+    """A new process begins to count at nought; the outbox does not."""
+
+    def life(pid: int, reads: int, sent: int) -> Overview:
+        return Overview(
+            *("yard", "gw-demo.yard", "1", pid, 0.0, "site.yaml"),
+            UplinkView("broker", "5", "online"),
+            OutboxView("stream", 1, sent=sent, pending=1),
+            LocationView(reads=reads, decided=reads // 2),
+            (DeviceHealth("truck", "online", reads=reads), DeviceHealth("meter", "online", values=4)),
+        )
+
+    tally = Tally(("yard", "ble"))
+    tally.take({"yard": life(1, 10, 5)}, {"yard": 5})
+    killed = tally.take({}, {"yard": 7})
+    assert killed.total == Lane("all", 10, 4, 5, 7, 1, 7, "no gateway")
+    assert killed.trouble == "truck offline: no gateway"
+    back = tally.take({"yard": life(2, 6, 8)}, {"yard": 8})
+    assert back.lanes[0] == Lane("yard", 16, 8, 8, 9, 1, 8, "online")
+    assert back.gauges == (Gauge("truck", 16, "online"), Gauge("meter", 8, "online"))
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (100, 30)])
+def test_the_picture_fits_the_terminal(width: int, height: int) -> None:
+    paper = io.StringIO()
+    console = Console(width=width, height=height, file=paper)
+    screen = Screen(PROGRAMME, console=console)
+    gauges = [Gauge(f"belt-scanner{number}", 123_456, "online") for number in range(7)]
+    well = Figures(
+        tuple(Lane(name, *(123_456 for _ in range(6)), uplink="no gateway") for name in ("rfid", "ble", "yard")),
+        (*gauges, Gauge("yard-truck", 999, "online")),
+    )
+    measured = {
+        "type": "readpoint.telemetry.v1",
+        "time": "2026-11-21T17:42:03.950Z",
+        "data": {"points": [{"name": "latitude", "value": 43.35061, "uom": "DD"}]},
+    }
+    for _ in range(50):
+        screen.event(caption("yard-truck", json.dumps(measured).encode()))
+    screen.count(well, 12.0)
+    console.print(screen.picture())
+    lines = paper.getvalue().splitlines()
+    assert len(lines) < height
+    assert max(map(len, lines)) <= width
+    text = paper.getvalue()
+    assert text.count("123,456") == 3 * 6 + 7
+    assert text.count("370,368") == 6
+    assert all(word in text for word in ("yard-truck", "43.3506", "the count", "12 s left"))
