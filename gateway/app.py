@@ -15,6 +15,7 @@ from importlib.metadata import version
 from gateway.config.load import load
 from gateway.config.problem import ConfigError
 from gateway.config.site import Site
+from gateway.footprint import kept_small
 from gateway.outbox.values import OutboxError
 from gateway.segment import running
 from gateway.service import notify, watchdog_interval
@@ -45,7 +46,7 @@ async def _run(site: Site, only: Sequence[str]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)
-    async with _alive(), asyncio.TaskGroup() as group:
+    async with _alive(), kept_small(), asyncio.TaskGroup() as group:
         segments = _Segments(group)
         segments.apply(site, only)
         await segments.ready()

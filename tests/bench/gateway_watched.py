@@ -27,6 +27,7 @@ from typing import TextIO
 from gateway.answers import Parts
 from gateway.app import VERSION
 from gateway.config.load import load
+from gateway.footprint import kept_small
 from gateway.inbox import Received
 from gateway.model import Work
 from gateway.outbox.store import Row
@@ -131,7 +132,8 @@ async def main() -> None:
                 watch(parts, Stopwatches(log, name, every=every))
             gc.collect()
             gc.freeze()
-            await stop.wait()
+            async with kept_small():
+                await stop.wait()
 
 
 if __name__ == "__main__":
