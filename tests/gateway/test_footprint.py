@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
+import platform
 from pathlib import Path
 
 import pytest
