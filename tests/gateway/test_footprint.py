@@ -16,9 +16,7 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.skipif(
-    sys.platform != "linux" or not os.confstr("CS_GNU_LIBC_VERSION"), reason="it is glibc that keeps it"
-)
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc that keeps what is freed")
 async def test_a_burst_is_given_back() -> None:
     blocks = [bytes(2000) for _ in range(40_000)]
     stay = blocks[::400]
