@@ -47,9 +47,7 @@ _OWN = {
         "drivers.barcode.settings:Settings",
         "drivers.barcode.settings:PortSettings",
     ),
-    "ble": Entry(
-        "drivers.ble.driver:BleDriver", "drivers.ble.settings:Settings", "drivers.ble.settings:PortSettings"
-    ),
+    "ble": Entry("drivers.ble.driver:BleDriver", "drivers.ble.settings:Settings", "drivers.ble.settings:PortSettings"),
     "http": Entry(
         "drivers.http.driver:HttpDriver", "drivers.http.settings:Settings", "drivers.http.settings:PortSettings"
     ),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import ipaddress
 from collections.abc import Collection
 from typing import Annotated, Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from drivers.addresses import is_loopback
 from drivers.contract import Antenna, Duration, Positive
 from drivers.contract import Settings as Strict
 
@@ -147,7 +147,7 @@ class Settings(Strict):
     def plain(self) -> str | None:
         """What a serial server sends anybody between may read and forge."""
         where = self.address
-        return None if where is None or _is_loopback(where.host) else "port"
+        return None if where is None or is_loopback(where.host) else "port"
 
     def signal_names(self, antennas: Collection[Antenna]) -> Collection[str]:  # noqa: ARG002 - whichever
         """A scanner gives none."""
@@ -169,10 +169,3 @@ class Settings(Strict):
 def control(text: str) -> bytes:
     """The bytes of a `Control`."""
     return NAMES.get(text, text).encode("latin-1")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

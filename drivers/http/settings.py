@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from drivers.addresses import is_loopback
 from drivers.contract import Antenna, Needed, Place, Positive, SecretRef, Size
 from drivers.contract import Settings as Strict
 
@@ -121,7 +122,7 @@ class Settings(Strict):
 
     @property
     def _loopback(self) -> bool:
-        return ipaddress.ip_address(self.address[0]).is_loopback
+        return is_loopback(self.address[0])
 
     @property
     def plain(self) -> str | None:

@@ -9,21 +9,11 @@ from pydantic import AfterValidator, Field, model_validator
 
 from drivers.contract import Positive
 from drivers.contract import Settings as Strict
+from drivers.tls_settings import Tls
 
 PLAIN_PORT = 5084
 TLS_PORT = 5085
 """IANA: llrp and encrypted-llrp (LLRP 1.0.1, section 9.1)."""
-
-
-def _fingerprint(text: str) -> str:
-    """`AA:BB:…`, `sha256:aabb…` or 64 hex digits → 64 lower-case hex digits."""
-    digits = text.lower().removeprefix("sha256:").replace(":", "")
-    if not re.fullmatch(r"[0-9a-f]{64}", digits):
-        raise ValueError(
-            "a fingerprint is the SHA-256 of the reader's certificate, 64 hex digits: "
-            "openssl s_client -connect HOST:5085 </dev/null | openssl x509 -noout -fingerprint -sha256"
-        )
-    return digits
 
 
 def _hex(text: str) -> str:
@@ -34,27 +24,6 @@ def _hex(text: str) -> str:
 
 Hex = Annotated[str, AfterValidator(_hex)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-class Tls(Strict):
-    """How the reader proves who it is: by a CA that signed its certificate, or by the certificate's own fingerprint."""
-
-    ca: str | None = None
-    """PEM file of the CA that signed the reader's certificate; its name or address must be that of `host`."""
-    fingerprint: Annotated[str, AfterValidator(_fingerprint)] | None = None
-    """SHA-256 of the reader's certificate, for readers that made their own."""
-    cert: str | None = None
-    """PEM file of our certificate, where the reader asks for one."""
-    key: str | None = None
-    """PEM file of its key."""
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        if (self.ca is None) == (self.fingerprint is None):
-            raise ValueError("give either ca or fingerprint: without one of them anybody could be the reader")
-        if self.key is not None and self.cert is None:
-            raise ValueError("key without cert: give the certificate that belongs to this key")
-        return self
 
 
 class Filter(Strict):

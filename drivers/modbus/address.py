@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -53,11 +52,3 @@ def parse(text: str) -> Address:
         raise ValueError(f"'{text}' has no host or no usable port: write {EXAMPLES}")
     scheme: Literal["tcp", "tls", "rtu+tcp"] = parts.scheme  # type: ignore[assignment]
     return Address(scheme, host, port or PORTS[scheme])
-
-
-def is_loopback(host: str) -> bool:
-    """Whether that host is this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

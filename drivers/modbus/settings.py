@@ -8,11 +8,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from drivers.addresses import is_loopback
 from drivers.contract import Antenna, Duration, Place, Positive
 from drivers.contract import Settings as Strict
 from drivers.modbus import address, profiles
 from drivers.modbus.bus import checked, point, refuse_overlaps, stations
 from drivers.modbus.registers import MOST_REGISTERS, Order, Table, Type
+from drivers.tls_settings import Tls
 
 
 def _url(text: str) -> str:
@@ -24,13 +26,6 @@ def _profile(name: str) -> str:
     if name not in profiles.names():
         raise ValueError(f"there is no profile '{name}'{profiles.nearest(name, profiles.names())}")
     return name
-
-
-def _fingerprint(text: str) -> str:
-    digits = text.lower().removeprefix("sha256:").replace(":", "")
-    if not re.fullmatch(r"[0-9a-f]{64}", digits):
-        raise ValueError("a fingerprint is the SHA-256 of the device's certificate: 64 hex digits")
-    return digits
 
 
 def _register(number: int) -> int:
@@ -250,27 +245,6 @@ class Serial(Strict):
     """Stop bits; default 1, without parity 2, as the standard wants; many devices use 1 there, too."""
 
 
-class Tls(Strict):
-    """How device and gateway prove who they are (Modbus/TCP Security: both have a certificate)."""
-
-    ca: str | None = None
-    """PEM file of the CA that signed the device's certificate; its name or address must be that of `url`."""
-    fingerprint: Annotated[str, AfterValidator(_fingerprint)] | None = None
-    """SHA-256 of the device's certificate, for devices that made their own."""
-    cert: str | None = None
-    """PEM file of our certificate."""
-    key: str | None = None
-    """PEM file of its key."""
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        if (self.ca is None) == (self.fingerprint is None):
-            raise ValueError("give either ca or fingerprint: without one of them anybody could be the device")
-        if self.key is not None and self.cert is None:
-            raise ValueError("key without cert: give the certificate that belongs to this key")
-        return self
-
-
 class UnitSettings(Strict):
     """One station of the bus: a meter, a drive, a PLC."""
 
@@ -364,7 +338,7 @@ class Settings(Strict):
     def plain(self) -> str | None:
         """`url`, where it leads over a network without TLS."""
         where = self.address
-        if where.scheme in {"rtu", "tls"} or address.is_loopback(where.host):
+        if where.scheme in {"rtu", "tls"} or is_loopback(where.host):
             return None
         return "url"
 

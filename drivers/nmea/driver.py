@@ -35,7 +35,6 @@ class _Observing:
 
     def __init__(self, receive: Receive, settings: Settings, memory: Memory, context: Context) -> None:
         self._receive = receive
-        self._where = settings.url or settings.port
         self._clock = context.clock
         self._loop = asyncio.get_running_loop()
         self._session = Session(settings, memory, wall=self._clock(), now=self._loop.time())
@@ -63,7 +62,7 @@ class _Observing:
             while not self._session.heard:
                 await self._turn()
         except Disconnected as error:
-            raise Unreachable(f"{self._where}: {error}") from error
+            raise Unreachable(str(error)) from error
 
     async def _turn(self) -> None:
         """Waits for bytes or for the session's next deadline."""

@@ -113,7 +113,9 @@ class Session:
         seconds = f"{self._settings.silence:g} s"
         if self._framer.damaged or not self.heard:
             got = f"; last came {self._framer.last.hex(' ')}" if self._framer.last else ""
-            return f"no NMEA 0183 sentence within {seconds}{got}: is the baud rate right, and NMEA output switched on?"
+            where = self._settings.url or self._settings.port
+            why = "is the baud rate right, and NMEA output switched on?"
+            return f"no NMEA 0183 sentence from {where} within {seconds}{got}: {why}"
         return f"the receiver has said nothing for {seconds}: has it power, is its cable plugged in?"
 
     def lost(self, cause: str) -> None:

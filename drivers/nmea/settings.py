@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from drivers.addresses import is_loopback
 from drivers.contract import Antenna, Duration, Place, Positive
 from drivers.contract import Settings as Strict
 from drivers.nmea.geometry import Area
@@ -27,13 +27,14 @@ class Address(NamedTuple):
     host: str
     port: int
 
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
     @property
     def local(self) -> bool:
         """Whether nobody beyond this machine can listen or speak there."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return is_loopback(self.host)
 
 
 def parse_url(text: str) -> Address:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from pydantic_core import PydanticCustomError
 
+from drivers.addresses import is_loopback
 from gateway.config.document import Key, Node
 from gateway.config.files import open_file
 from gateway.config.findings import Findings
 from gateway.config.site import Device
-from gateway.config.values import Url, is_loopback, parse_url
+from gateway.config.values import Url, parse_url
 from gateway.config.variants import known, usable
 
 Loc = tuple[Key, ...]

@@ -59,14 +59,6 @@ def parse_url(text: str) -> Url:
     return Url(host, port or (8883 if secure else 1883), secure)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether that host is this machine: `localhost`, 127.0.0.0/8, ::1."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _name(text: str) -> str:
     if not re.fullmatch(NAME, text):
         raise refusal("bad-name", f"'{text}' is no name: 1 to 24 of a-z, 0-9 and '-', for it becomes part of a topic")
