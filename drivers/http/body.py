@@ -95,6 +95,8 @@ def _body(items: Any, batch: str | None) -> Body:
         except RecordingError as error:
             raise Refusal(400, str(error), line=number) from None
         ignored += not some
+        if len(found) + len(some) > MOST:  # one event of Zebra's may hold any number of tags
+            raise Refusal(413, f"more than {MOST} reads: post smaller batches", line=number)
         found += [Numbered(number, line) for line in some]
     return Body(found, ignored, batch)
 

@@ -128,6 +128,16 @@ def test_zebra_iot_connector() -> None:
     ]
 
 
+@pytest.mark.parametrize("most", [0, 1])
+def test_no_event_holds_more_reads_than_a_post(most: int) -> None:
+    tags = [{"idHex": "30"}] * (body.MOST + most)
+    data = json.dumps({"data": {"tagData": tags}}).encode()
+    if most:
+        assert refused(data).status == 413
+    else:
+        assert len(taken(data).observations) == body.MOST
+
+
 def test_zebra_data_event_of_a_sled() -> None:
     event = {
         "type": "BALANCED_PERFORMANCE",
