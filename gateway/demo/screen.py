@@ -152,10 +152,10 @@ class Screen:
     def _devices(self) -> Table:
         """All devices, in two columns."""
         table = Table.grid(expand=True, padding=(0, 1))
-        for width in (6, 3):
+        for width, share in ((6, 2), (3, 3)):
             table.add_column(no_wrap=True)
             table.add_column(no_wrap=True, justify="right", min_width=width)
-            table.add_column(no_wrap=True, overflow="ellipsis", ratio=1, min_width=16)
+            table.add_column(no_wrap=True, overflow="ellipsis", ratio=share, min_width=16)
         cells = [self._device(gauge) for gauge in self.figures.gauges]
         half = (len(cells) + 1) // 2
         for left, right in zip_longest(cells[:half], cells[half:], fillvalue=()):

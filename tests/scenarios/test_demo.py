@@ -211,15 +211,22 @@ def test_the_picture_fits_the_terminal(width: int, height: int) -> None:
     paper = io.StringIO()
     console = Console(width=width, height=height, file=paper)
     screen = Screen(PROGRAMME, console=console)
-    gauges = [Gauge(f"belt-scanner{number}", 123_456, "online") for number in range(7)]
+    left = [Gauge("belt-scanner", 23_456, "online") for _ in range(4)]
+    right = [Gauge("yard-truck", 999, "online"), *(Gauge("meter", 999, "online") for _ in range(3))]
     well = Figures(
         tuple(Lane(name, *(123_456 for _ in range(6)), uplink="no gateway") for name in ("rfid", "ble", "yard")),
-        (*gauges, Gauge("yard-truck", 999, "online")),
+        (*left, *right),
     )
     measured = {
         "type": "readpoint.telemetry.v1",
         "time": "2026-11-21T17:42:03.950Z",
-        "data": {"points": [{"name": "latitude", "value": 43.35061, "uom": "DD"}]},
+        "data": {
+            "points": [
+                {"name": "latitude", "value": 43.35061, "uom": "DD"},
+                {"name": "longitude", "value": -8.39000, "uom": "DD"},
+                {"name": "speed", "value": 28.8, "uom": "KMH"},
+            ]
+        },
     }
     for _ in range(50):
         screen.event(caption("yard-truck", json.dumps(measured).encode()))
@@ -229,6 +236,6 @@ def test_the_picture_fits_the_terminal(width: int, height: int) -> None:
     assert len(lines) < height
     assert max(map(len, lines)) <= width
     text = paper.getvalue()
-    assert text.count("123,456") == 3 * 6 + 7
+    assert (text.count("123,456"), text.count("23,456 ")) == (3 * 6, 3 * 6 + 4)
     assert text.count("370,368") == 6
-    assert all(word in text for word in ("yard-truck", "43.3506", "the count", "12 s left"))
+    assert all(word in text for word in ("yard-truck", "43.3506 -8.3900 29 km/h", "the count", "12 s left"))
