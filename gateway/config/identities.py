@@ -21,6 +21,9 @@ SHOWN = 20
 LONGEST = 4096
 """Bytes of a line: many times what the longest identifier needs."""
 
+LARGEST = 2**28
+"""Bytes of a file: a million rows of 268 bytes."""
+
 _BREATH = 500
 """Rows, some 3 ms, after which other threads have their turn: Python alone would hold up the event loop for longer."""
 
@@ -83,12 +86,23 @@ def read_identities(path: Path, known: Mapping[str, IdentityMap]) -> tuple[Ident
     `known` has maps by the digest of their file: one that was read already is taken as it is.
     """
     with open_file(path) as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = _digest(file)
         if digest in known:
             return known[digest], []
         file.seek(0)
         rows = read_yaml(file.read(MAX_BYTES + 1)) if path.suffix in (".yaml", ".yml") else read_csv(_lines(file))
         return _filled(rows, IdentityMap(digest), str(path))
+
+
+def _digest(file: BinaryIO) -> str:
+    """ValueError for a file that has no end in sight, as some below /proc have none."""
+    hashed, size = hashlib.sha256(), 0
+    while data := file.read(2**18):
+        hashed.update(data)
+        size += len(data)
+        if size > LARGEST:
+            raise ValueError(f"it has more than {LARGEST >> 20} MiB: this is no identity map")
+    return hashed.hexdigest()
 
 
 def _filled(rows: Iterable[Row | Mistake], made: IdentityMap, file: str) -> tuple[IdentityMap | None, list[Problem]]:

@@ -152,6 +152,16 @@ def test_a_file_that_is_not_there_is_a_mistake_of_the_site(tmp_path: Path) -> No
     assert [problem.code for problem in problems(site)] == ["file-unreadable"]
 
 
+def test_a_file_without_end_is_not_read_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identities, "LARGEST", 2**20)
+    site = written(tmp_path, "")
+    with (tmp_path / "identities.csv").open("wb") as file:
+        file.truncate(2**40)
+    found = problems(site)
+    assert [problem.code for problem in found] == ["file-unreadable"]
+    assert "more than 1 MiB" in found[0].text
+
+
 def test_only_the_maps_that_are_needed_are_read(tmp_path: Path) -> None:
     site = written(tmp_path, "")
     assert load(site, identities=False).site.segments["rfid"].identities is None
