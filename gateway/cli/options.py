@@ -24,6 +24,22 @@ class DurationType(click.ParamType[float]):
         return seconds
 
 
+class AddressType(click.ParamType[tuple[str, int]]):
+    """`HOST:PORT` → both; port 0 is one."""
+
+    name = "host:port"
+
+    def convert(
+        self, value: str | tuple[str, int], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        if not isinstance(value, str):
+            return value
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65_535:
+            self.fail(f"'{value}' is no address: write HOST:PORT, as in 127.0.0.1:4001", param, ctx)
+        return host, int(port)
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """A sentence for a name that is none of those there are."""
     names = list(known)

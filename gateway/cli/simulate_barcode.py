@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.options import DurationType
+from gateway.cli.options import AddressType, DurationType
 
 if TYPE_CHECKING:
     from simulators.barcode_scanner.scanner import Scanner
@@ -20,7 +20,13 @@ _ENDS = {"CR": b"\r", "LF": b"\n", "CRLF": b"\r\n", "TAB": b"\t", "none": b""}
 
 @click.command()
 @click.option("--pty", type=click.Path(path_type=Path), help="Speak on a serial port; this link will lead to it.")
-@click.option("--tcp", default="127.0.0.1:4001", show_default=True, help="Listen here; port 0 takes a free one.")
+@click.option(
+    "--tcp",
+    default="127.0.0.1:4001",
+    show_default=True,
+    type=AddressType(),
+    help="Listen here; port 0 takes a free one.",
+)
 @click.option("--every", default="2s", show_default=True, type=DurationType(), help="Time from scan to scan.")
 @click.option("--count", type=click.IntRange(1), help="End after so many scans.  [default: none]")
 @click.option("--code", "codes", multiple=True, help="What is scanned, in turn; default pallets, cartons and packs.")
@@ -35,7 +41,7 @@ _ENDS = {"CR": b"\r", "LF": b"\n", "CRLF": b"\r\n", "TAB": b"\t", "none": b""}
 def barcode(
     *,
     pty: Path | None,
-    tcp: str,
+    tcp: tuple[str, int],
     every: float,
     count: int | None,
     codes: tuple[str, ...],
@@ -46,7 +52,7 @@ def barcode(
     ack: bool,
     seed: int,
 ) -> None:
-    r"""Simulate a barcode scanner on a TCP port or a serial port, until Ctrl-C. In codes, \x1d is the separator.
+    """Simulate a barcode scanner on a TCP port or a serial port, until Ctrl-C. In codes, \\x1d is the separator.
 
     \b
     Examples:
@@ -56,14 +62,14 @@ def barcode(
     from simulators.barcode_scanner.labels import labels  # noqa: PLC0415 - help needs no scanner
     from simulators.barcode_scanner.scanner import Framing, Scanner  # noqa: PLC0415 - same
 
-    host, _, port = tcp.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65_535:
-        raise click.UsageError(f"--tcp {tcp}: write HOST:PORT, as in 127.0.0.1:4001")
     framing = Framing(suffix=b"" if stx_etx else _ENDS[suffix], stx_etx=stx_etx, gun_length=2 if guns else 0)
-    scanner = Scanner(framing, path=pty, host=host, port=int(port), speed=speed, ack=b"\x06" if ack else b"")
+    scanner = Scanner(framing, path=pty, host=tcp[0], port=tcp[1], speed=speed, ack=b"\x06" if ack else b"")
     scans = _repeated(codes) if codes else labels(seed)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_scan(scanner, scans, every, count, guns))
+        try:
+            asyncio.run(_scan(scanner, scans, every, count, guns))
+        except OSError as error:
+            raise click.ClickException(f"{scanner.port}: {error.strerror or error}") from error
 
 
 def _repeated(codes: tuple[str, ...]) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
+from gateway.cli.options import AddressType
 from simulators.gps.sentences import Blind
 
 if TYPE_CHECKING:
@@ -24,8 +25,14 @@ _ROUND = ((43.35140, -8.39080), (43.35090, -8.39030), (43.35040, -8.38970), (43.
 
 @click.command()
 @click.option("--pty", type=click.Path(path_type=Path), help="Speak on a serial port; this link will lead to it.")
-@click.option("--tcp", default="127.0.0.1:10110", show_default=True, help="Listen here; port 0 takes a free one.")
-@click.option("--udp", help="Send datagrams to this HOST:PORT instead.")
+@click.option(
+    "--tcp",
+    default="127.0.0.1:10110",
+    show_default=True,
+    type=AddressType(),
+    help="Listen here; port 0 takes a free one.",
+)
+@click.option("--udp", type=AddressType(), help="Send datagrams to this HOST:PORT instead.")
 @click.option("--waypoint", "waypoints", multiple=True, help="LAT,LON: a corner of its round. Give several.")
 @click.option("--speed", default=20.0, show_default=True, type=click.FloatRange(0.1, 200), help="km/h.")
 @click.option("--wait", default=10.0, show_default=True, type=click.FloatRange(0), help="Seconds at each waypoint.")
@@ -41,8 +48,8 @@ _ROUND = ((43.35140, -8.39080), (43.35090, -8.39030), (43.35040, -8.38970), (43.
 def nmea(
     *,
     pty: Path | None,
-    tcp: str,
-    udp: str | None,
+    tcp: tuple[str, int],
+    udp: tuple[str, int] | None,
     waypoints: tuple[str, ...],
     speed: float,
     wait: float,
@@ -67,7 +74,7 @@ def nmea(
 
     corners = [_point(text) for text in waypoints] or _ROUND
     route = Route(corners, speed=speed / KMH, wait=wait)
-    line: Line = SerialLine(pty) if pty else UdpLine(*_address(udp)) if udp else TcpLine(*_address(tcp))
+    line: Line = SerialLine(pty) if pty else UdpLine(*udp) if udp else TcpLine(*tcp)
     behaviour = Behaviour(rate, haste, damage, noise, outage, outages if outage else 0.0, blind)
     with contextlib.suppress(KeyboardInterrupt):
         try:
@@ -92,10 +99,3 @@ def _point(text: str) -> tuple[float, float]:
     if abs(latitude) > 89.0 or abs(longitude) > 180.0:
         raise click.UsageError(f"--waypoint {text}: a latitude within 89, a longitude within 180 degrees")
     return latitude, longitude
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65_535:
-        raise click.UsageError(f"'{text}' is no address: write HOST:PORT, as in 127.0.0.1:10110")
-    return host, int(port)

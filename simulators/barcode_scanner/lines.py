@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import socket
-import tty
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+from simulators.pty import Pty
 
 Answer = Callable[[bytes], None]
 
@@ -17,74 +17,58 @@ _CHUNK = 4096
 
 
 class PtyLine:
-    """A serial port at `path`, a link as udev makes them. Unplugged, the link is gone and who has it open gets EIO."""
+    """A serial port at `path`. Unplugged, the link is gone and who has it open gets EIO."""
 
     def __init__(self, path: Path, answer: Answer) -> None:
-        self._path = path
+        self._pty = Pty(path)
         self._answer = answer
-        self._master = self._slave = -1
 
     @property
     def port(self) -> str:
         """What the driver's `port` is set to."""
-        return str(self._path)
+        return str(self._pty.path)
 
     @property
     def busy(self) -> bool:
         """Whether somebody holds the port's lock."""
-        if self._master < 0:
-            return False
-        port = os.open(self._path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        try:
-            fcntl.flock(port, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(port)
-        return False
+        return self._pty.busy
 
     async def plug(self) -> None:
         """The scanner is there."""
-        self._master, self._slave = os.openpty()
-        tty.setraw(self._slave)
-        os.set_blocking(self._master, False)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.symlink_to(os.ttyname(self._slave))
-        asyncio.get_running_loop().add_reader(self._master, self._hear)
+        self._pty.path.parent.mkdir(parents=True, exist_ok=True)
+        asyncio.get_running_loop().add_reader(self._pty.plug(), self._hear)
 
     async def unplug(self) -> None:
         """It is gone."""
-        if self._master < 0:
-            return
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(self._master)
-        loop.remove_writer(self._master)
-        self._path.unlink(missing_ok=True)
-        os.close(self._master)
-        os.close(self._slave)
-        self._master = self._slave = -1
+        master = self._pty.master
+        if master is not None:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(master)
+            loop.remove_writer(master)
+            self._pty.unplug()
 
     async def send(self, data: bytes) -> None:
         """Waits while the port's buffer is full. Unplugged, what is said is lost."""
-        while data and self._master >= 0:
+        while data and self._pty.master is not None:
             try:
-                data = data[os.write(self._master, data) :]
+                data = data[os.write(self._pty.master, data) :]
             except BlockingIOError:
-                await self._writable()
+                await self._writable(self._pty.master)
 
-    async def _writable(self) -> None:
-        loop, master = asyncio.get_running_loop(), self._master
+    async def _writable(self, master: int) -> None:
+        loop = asyncio.get_running_loop()
         ready = asyncio.Event()
         loop.add_writer(master, ready.set)
         try:
             await ready.wait()
         finally:
-            if master == self._master:
+            if master == self._pty.master:
                 loop.remove_writer(master)
 
     def _hear(self) -> None:
-        with suppress(OSError):
-            self._answer(os.read(self._master, _CHUNK))
+        if self._pty.master is not None:
+            with suppress(OSError):
+                self._answer(os.read(self._pty.master, _CHUNK))
 
 
 class TcpLine:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import socket
-import tty
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
+
+from simulators.pty import Pty
 
 _BEHIND = 64 * 2**10
 """Bytes a client may be behind before it misses some, as on a serial line."""
@@ -26,55 +26,37 @@ class Line(Protocol):
 
 
 class SerialLine:
-    """A pty; `path` is a link to it, as udev makes one by the receiver's serial number."""
+    """A serial port at `path`."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._ends: tuple[int, int] | None = None
+        self._pty = Pty(path)
+
+    @property
+    def path(self) -> Path:
+        """Where the port is."""
+        return self._pty.path
 
     @property
     def busy(self) -> bool:
         """Whether somebody holds its exclusive lock."""
-        if self._ends is None:
-            return False
-        try:
-            probe = os.open(os.ttyname(self._ends[1]), os.O_RDWR | os.O_NOCTTY)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(probe)
-        return False
+        return self._pty.busy
 
     def __str__(self) -> str:
         return str(self.path)
 
     async def plug(self) -> None:
         """It appears."""
-        if self._ends is None:
-            ours, theirs = os.openpty()
-            self._ends = ours, theirs
-            tty.setraw(theirs)
-            os.set_blocking(ours, False)
-            self.path.unlink(missing_ok=True)
-            self.path.symlink_to(os.ttyname(theirs))
+        self._pty.plug()
 
     async def unplug(self) -> None:
         """It is gone, also for who has it open."""
-        if self._ends is not None:
-            ends, self._ends = self._ends, None
-            self.path.unlink(missing_ok=True)
-            for end in ends:
-                os.close(end)
+        self._pty.unplug()
 
     def send(self, data: bytes) -> None:
         """What nobody fetches is lost once the buffer is full."""
-        if self._ends is not None:
+        if self._pty.master is not None:
             with suppress(OSError):
-                os.write(self._ends[0], data)
+                os.write(self._pty.master, data)
 
 
 class TcpLine:

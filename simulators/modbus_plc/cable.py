@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-import tty
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from simulators.pty import Pty
 
 _SIGN = 11
 """Bits of a sign on a Modbus serial line."""
@@ -20,10 +21,8 @@ class Cable:
     def __init__(self, baud: int | None = None) -> None:
         self._baud = baud
         self._folder = tempfile.TemporaryDirectory(prefix="modbus-")
-        self.path = str(Path(self._folder.name) / "port")
-        self.far = str(Path(self._folder.name) / "bus")
-        self._fds: list[int] = []
-        self._masters: tuple[int, int] | None = None
+        self._ends = tuple(Pty(Path(self._folder.name) / name) for name in ("port", "bus"))
+        self.path, self.far = (str(end.path) for end in self._ends)
         self._free_at = 0.0
 
     async def __aenter__(self) -> Self:
@@ -36,38 +35,27 @@ class Cable:
         self.unplug()
         self._folder.cleanup()
 
+    @property
+    def busy(self) -> bool:
+        """Whether somebody holds the gateway's end for himself alone."""
+        return self._ends[0].busy
+
     def plug(self) -> None:
         """Both ends are there."""
         loop = asyncio.get_running_loop()
-        near, far = self._end(self.path), self._end(self.far)
-        self._masters = (near, far)
-        loop.add_reader(near, self._pump, near, far)
-        loop.add_reader(far, self._pump, far, near)
+        near, far = (end.plug() for end in self._ends)
+        loop.add_reader(near, self._pump, near, self._ends[1])
+        loop.add_reader(far, self._pump, far, self._ends[0])
 
     def unplug(self) -> None:
         """Both ends vanish, whoever has them open."""
-        if self._masters is None:
-            return
         loop = asyncio.get_running_loop()
-        for master in self._masters:
-            loop.remove_reader(master)
-        self._masters = None
-        for fd in self._fds:
-            os.close(fd)
-        self._fds = []
-        for path in (self.path, self.far):
-            Path(path).unlink()
+        for end in self._ends:
+            if end.master is not None:
+                loop.remove_reader(end.master)
+                end.unplug()
 
-    def _end(self, path: str) -> int:
-        """A pseudo-terminal in raw mode; our own descriptor of its far side keeps it alive between two users."""
-        master, slave = os.openpty()
-        tty.setraw(slave)
-        os.set_blocking(master, False)
-        self._fds += [master, slave]
-        Path(path).symlink_to(os.ttyname(slave))
-        return master
-
-    def _pump(self, source: int, target: int) -> None:
+    def _pump(self, source: int, target: Pty) -> None:
         data = os.read(source, 4096)
         if self._baud is None:
             self._put(target, data)
@@ -76,6 +64,6 @@ class Cable:
         self._free_at = max(self._free_at, loop.time()) + len(data) * _SIGN / self._baud
         loop.call_at(self._free_at, self._put, target, data)
 
-    def _put(self, target: int, data: bytes) -> None:
-        if self._masters is not None:
-            os.write(target, data)
+    def _put(self, target: Pty, data: bytes) -> None:
+        if target.master is not None:
+            os.write(target.master, data)
