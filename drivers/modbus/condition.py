@@ -16,8 +16,8 @@ class Condition:
 
     def __init__(self, say: list[Observation]) -> None:
         self._say = say
-        self._told: tuple[str, str] | None = None
-        self._told_at = 0.0
+        self._told: str | None = None
+        self._told_at: float | None = None  # of a change: the first trouble is told at once
         self._dead: dict[str, str] = {}
         self._troubles: dict[str, str] = {}
         self._garbage = self._garbage_told = 0
@@ -26,7 +26,7 @@ class Condition:
 
     def online(self, time: float) -> None:
         """The first unit has answered."""
-        self._said(("online", ""), time)
+        self._say_so("", time)
 
     def dead(self, unit: str, why: str, time: float) -> None:
         """A unit does not answer."""
@@ -56,26 +56,25 @@ class Condition:
             self._noisy_at = None
         self._tell(time)
 
-    def _now(self) -> tuple[str, str]:
+    def _now(self) -> str:
+        """Why it is not well; empty: it is."""
         causes = [f"{unit}: {why}" for unit, why in sorted({**self._troubles, **self._dead}.items())[:3]]
         more = len(self._dead) + len(self._troubles) - len(causes)
         if more > 0:
             causes.append(f"and {more} more")
         if self._noisy_at is not None:
             causes.append(f"answers nobody can read: {self._garbage}, the last: {excerpt(self._last)}")
-        return ("degraded", "; ".join(causes)) if causes else ("online", "")
+        return "; ".join(causes)
 
     def _tell(self, time: float) -> None:
-        if self._told is None or self._told == (now := self._now()):
+        cause = self._now()
+        if self._told is None or cause == self._told:
             return
-        fresh = self._told[0] == "online" and self._told[1] == "" and now[0] == "degraded" and not self._told_at
-        if fresh or not 0 <= time - self._told_at < SPACING:
-            self._said(now, time)
+        if self._told_at is None or not 0 <= time - self._told_at < SPACING:
+            self._told_at = time
+            self._say_so(cause, time)
 
-    def _said(self, now: tuple[str, str], time: float) -> None:
-        first = self._told is None
-        self._told = now
+    def _say_so(self, cause: str, time: float) -> None:
+        self._told = cause
         self._garbage_told = self._garbage
-        self._told_at = 0.0 if first else time  # the first trouble is told at once
-        state, cause = now
-        self._say.append(Status(None, "online" if state == "online" else "degraded", cause, time))
+        self._say.append(Status(None, "degraded" if cause else "online", cause, time))

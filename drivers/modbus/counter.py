@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+_JITTER = 1.0
+"""Seconds by which an answer may be older than it seems."""
+
 
 class Counter:
     """One register that counts up to `span` and begins again at 0; a device that restarts begins at 0, too.
@@ -30,7 +33,3 @@ class Counter:
             return value - last
         wrapped = last >= self._span * 3 // 4 and value < self._span // 4
         return value - last + self._span if wrapped else value
-
-
-_JITTER = 1.0
-"""Seconds by which an answer may be older than it seems."""

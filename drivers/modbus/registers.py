@@ -22,6 +22,9 @@ Type = Literal[
 MOST_REGISTERS = 125
 MOST_BITS = 2000
 
+_LARGEST = 3.4028234663852886e38
+"""Of all float32 numbers."""
+
 _LAYOUTS: dict[str, tuple[str, int]] = {
     "int16": ("h", 1),
     "uint16": ("H", 1),
@@ -209,9 +212,6 @@ def _shortest(value: float) -> float:
         if abs(short) <= _LARGEST and struct.pack(">f", short) == packed:
             return short
     return value
-
-
-_LARGEST = 3.4028234663852886e38
 
 
 def _scaled(value: float, factor: float, offset: float) -> float:

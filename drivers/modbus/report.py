@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, TypeGuard
 
 import msgspec
 
@@ -84,10 +84,12 @@ class Reporter:
         return since >= reporting.least and self._moved(told.value, new.value)
 
     def _moved(self, told: Value | None, new: Value | None) -> bool:
-        numbers = isinstance(told, int | float) and isinstance(new, int | float)
-        if not numbers or isinstance(told, bool) or isinstance(new, bool):
+        if not _is_number(told) or not _is_number(new):
             return told != new
-        assert isinstance(told, int | float)
-        assert isinstance(new, int | float)
         band = max(self._reporting.deadband, self._reporting.percent / 100 * abs(told))
         return told != new and abs(new - told) >= band
+
+
+def _is_number(value: Value | None) -> TypeGuard[float]:
+    """A bool is a number to Python, but has no deadband."""
+    return isinstance(value, int | float) and not isinstance(value, bool)

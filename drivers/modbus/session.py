@@ -14,6 +14,9 @@ from drivers.modbus.watch import Watch, Watched
 from drivers.modbus.words import NOBODY, NOT_THERE, exception
 from drivers.observations import Observation, Status
 
+_TEXTS = 600.0
+"""Seconds between two looks at maker, model and serial number."""
+
 
 class Memory:
     """What outlives a connection: what was told of each point, and where counters stood."""
@@ -191,7 +194,3 @@ class Session:
             for one, text in found
             if one.point.name not in known
         ]
-
-
-_TEXTS = 600.0
-"""Seconds between two looks at maker, model and serial number."""

@@ -15,6 +15,7 @@ from drivers.modbus import address, profiles
 from drivers.modbus.bus import checked, point, refuse_overlaps, stations
 from drivers.modbus.registers import MOST_REGISTERS, Order, Table, Type
 from drivers.tls_settings import Tls
+from drivers.uris import object_uri
 
 
 def _url(text: str) -> str:
@@ -59,12 +60,6 @@ def _deadband(value: float | str) -> float | str:
     return value
 
 
-def _object(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+", text):
-        raise ValueError(f"'{text}' names no object: write a URI, as in urn:epc:id:giai:9521141.crane1")
-    return text
-
-
 _CLASS = re.compile(
     r"https?://\S+/01/\d{14}(/10/\S+)?|urn:epc:class:lgtin:\d+\.\d+\.\S+|urn:epc:idpat:sgtin:\d+\.\d+\.\*"
 )
@@ -83,7 +78,7 @@ def _epc_class(text: str) -> str:
 Number = Annotated[int, Field(ge=0, le=255)]
 Profile = Annotated[str, AfterValidator(_profile), Field(json_schema_extra={"enum": list(profiles.names())})]
 Only = Annotated[tuple[str, ...], Field(strict=False)]
-Uri = Annotated[str, AfterValidator(_object)]
+Uri = Annotated[str, AfterValidator(object_uri)]
 
 
 class AlarmSettings(Strict):

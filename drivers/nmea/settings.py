@@ -13,6 +13,7 @@ from drivers.addresses import is_loopback
 from drivers.contract import Antenna, Duration, Place, Positive
 from drivers.contract import Settings as Strict
 from drivers.nmea.geometry import Area
+from drivers.uris import object_uri
 
 _SMALLEST = 1.0
 """Square metres a fence must have: less is a slip of the pen."""
@@ -78,12 +79,6 @@ def _corners(corners: tuple[tuple[float, float], ...]) -> tuple[tuple[float, flo
     return corners
 
 
-def _object(text: str) -> str:
-    if not text.startswith(("urn:", "https://")):
-        raise ValueError("write the vehicle's own id as a URI, as in urn:epc:id:giai:9521141.truck12")
-    return text
-
-
 Degrees = Annotated[float, Field(strict=False)]
 Corners = Annotated[
     tuple[Annotated[tuple[Degrees, Degrees], Field(strict=False)], ...],
@@ -125,7 +120,7 @@ class Settings(Strict):
     """Bits a second of the serial port; many receivers use 4800, 9600 or 38400."""
     url: Annotated[str, AfterValidator(_url)] | None = None
     """`tcp://HOST:PORT` of a serial server or router, or `udp://ADDRESS:PORT`: where it sends to on this machine."""
-    object: Annotated[str, AfterValidator(_object), Field(max_length=200)] | None = None
+    object: Annotated[str, AfterValidator(object_uri), Field(max_length=200)] | None = None
     """The vehicle's own id as a URI (a GIAI, for instance): it is what arrives in a geofence and departs."""
     hysteresis_m: Annotated[float, Field(ge=0, le=1000, strict=False)] = 5.0
     """A vehicle has left a fence when it is so many metres outside: noise at the border is no traffic."""
