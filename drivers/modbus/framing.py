@@ -86,12 +86,13 @@ class Exchange:
 
     def _find_mbap(self, data: bytearray) -> tuple[Answer | Refusal | None, bytes]:
         """Transaction, protocol 0, length, unit: late answers to requests given up are passed over."""
+        noise = b""
         while len(data) >= 8:
             length = int.from_bytes(data[4:6], "big")
             if data[2:4] != b"\0\0" or not 3 <= length <= _LONGEST - 6:
-                noise = bytes(data)
+                noise += bytes(data)
                 data.clear()
-                return None, noise
+                break
             if len(data) < 6 + length:
                 break
             frame = bytes(data[: 6 + length])
@@ -99,8 +100,10 @@ class Exchange:
             if int.from_bytes(frame[:2], "big") != self._number:
                 continue
             found = self._decoded(frame)
-            return found, b"" if found is not None else frame
-        return None, b""
+            if found is not None:
+                return found, noise
+            noise += frame
+        return None, noise
 
     def _spill(self, data: bytearray, most: int) -> bytes:
         """More bytes than any answer has are noise."""

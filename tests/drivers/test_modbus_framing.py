@@ -105,6 +105,12 @@ def test_what_answers_another_question_is_none(*, rtu: bool, wrong: str) -> None
     assert exchange(rtu=rtu).find(data)[0] is None
 
 
+def test_an_answer_behind_one_to_another_question_is_found() -> None:
+    stray = answer(rtu=False, unit=6)
+    assert exchange(rtu=False).find(bytearray(stray + answer(rtu=False))) == (Answer(WORDS), stray)
+    assert exchange(rtu=False).find(bytearray(stray + stray)) == (None, stray + stray)
+
+
 def test_a_header_that_is_none_is_noise() -> None:
     data = bytearray(b"GET / HTTP/1.0\r\n\r\n")
     assert exchange(rtu=False).find(data) == (None, b"GET / HTTP/1.0\r\n\r\n")
