@@ -17,8 +17,10 @@ from gateway.timestamps import rfc3339
 LONGEST = 500
 """Characters of any text of a point: five of them, each sign escaped, are far from filling a message."""
 
-_DIGITS = 1024
-"""Bits of a whole number: as large as the greatest double, and read by every consumer as a number."""
+_BITS = 1024
+"""Of a whole number: as large as the greatest double, and read by every consumer as a number."""
+
+_OWN_TIME = len(',"time":"2026-11-21T17:42:03.950Z"},')
 
 
 def pages(device: str, measurements: Sequence[Measurement], now: float, limit: int) -> Iterator[str]:
@@ -35,9 +37,6 @@ def pages(device: str, measurements: Sequence[Measurement], now: float, limit: i
         size += len(point) + _OWN_TIME
     if run:
         yield _page(device, run)
-
-
-_OWN_TIME = len(',"time":"2026-11-21T17:42:03.950Z"},')
 
 
 def _page(device: str, run: list[tuple[float, str]]) -> str:
@@ -71,7 +70,7 @@ def _value(value: object) -> str | None:
         case bool():
             return "true" if value else "false"
         case int():
-            return str(value) if value.bit_length() <= _DIGITS else None
+            return str(value) if value.bit_length() <= _BITS else None
         case float():
             return repr(value) if math.isfinite(value) else None
         case str():

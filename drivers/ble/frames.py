@@ -16,6 +16,12 @@ FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 
 Value = float | bool | str
 
+UNNAMED: Final = 9
+"""The rank of what gives no name."""
+
+LONGEST_NAME: Final = 60
+"""Bytes of a local name by which a tag may go."""
+
 
 class Malformed(ValueError):
     """The payload claims to be of a format and breaks its rules. The message says which rule."""
@@ -39,7 +45,7 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
 
     uri: str | None = None
     points: tuple[Point, ...] = ()
-    rank: int = 9
+    rank: int = UNNAMED
     by_address: bool = True
     unresolved: bool = False
 

@@ -114,6 +114,6 @@ def reason(adapter: str, error: BaseException) -> str:
         return f"{adapter} is switched off: bluetoothctl power on (rfkill unblock bluetooth)"
     if "AccessDenied" in text or "NotAuthorized" in text:
         return f"{adapter}: BlueZ does not let us scan: add the service's user to the group bluetooth"
-    if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+    if isinstance(error, OSError):
         return f"{adapter}: no D-Bus here ({text}): install and start dbus and bluez"
     return f"{adapter}: {text}"

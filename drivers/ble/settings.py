@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from drivers.ble.frames import FORMATS, Format
+from drivers.ble.frames import FORMATS, LONGEST_NAME, Format
 from drivers.contract import Antenna, Place, Positive, SecretRef
 from drivers.contract import Settings as Strict
-
-_LONGEST_NAME: Final = 60
 
 
 def _address(text: str) -> str:
@@ -32,10 +30,8 @@ def _adapter(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    if not text.strip("*?") or len(text.encode()) > _LONGEST_NAME:
-        raise ValueError(
-            f"a tag's name, at most {_LONGEST_NAME} bytes, with * and ? where names differ, as in 'P ID *'"
-        )
+    if not text.strip("*?") or len(text.encode()) > LONGEST_NAME:
+        raise ValueError(f"a tag's name, at most {LONGEST_NAME} bytes, with * and ? where names differ, as in 'P ID *'")
     return text
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from drivers.ble.adverts import Advert, understand
 from drivers.ble.condition import Condition
-from drivers.ble.frames import Format, Frame, Keys, by_address, percent_encoded
+from drivers.ble.frames import LONGEST_NAME, UNNAMED, Format, Frame, Keys, by_address, percent_encoded
 from drivers.ble.told import Telling, Told
 from drivers.observations import Measurement, Observation, Read
 
@@ -22,7 +22,6 @@ MOST_WAITING = 50_000
 """Observations that wait to be taken; in a flood the oldest go, counted."""
 
 _ADDRESS_RANK, _NAME_RANK = 5, 6
-_LONGEST_NAME = 60
 _WEAKEST, _STRONGEST = -126.0, 20.0
 """dBm: receivers say -127 and +127 for "not measured" (Core, volume 4 part E 7.7.65.2)."""
 
@@ -59,7 +58,7 @@ class _Sender:
 
     def __init__(self) -> None:
         self.advert: Advert | None = None
-        self.rank = 9
+        self.rank = UNNAMED
         self.value: bytes | None = None
         self.told = Told()
 
@@ -154,7 +153,7 @@ class Tracker:
         if self._rules.addresses and advert.address.replace(":", "").lower() in self._rules.addresses:
             return _ADDRESS_RANK, by_address(advert.address)
         name = advert.name
-        if self._names and name and len(name.encode(errors="replace")) <= _LONGEST_NAME and self._names.match(name):
+        if self._names and name and len(name.encode(errors="replace")) <= LONGEST_NAME and self._names.match(name):
             return _NAME_RANK, f"urn:readpoint:ble:name:{percent_encoded(name)}"
         return None
 
@@ -173,4 +172,4 @@ def _best(advert: Advert, frames: tuple[Frame, ...], listed: tuple[int, str] | N
         names.append((_ADDRESS_RANK, by_address(advert.address)))
     if listed is not None:
         names.append(listed)
-    return min(names, default=(9, None))
+    return min(names, default=(UNNAMED, None))

@@ -23,12 +23,13 @@ from drivers.http.complaints import Complaints
 from drivers.http.deliveries import LATER, Deliveries, Delivery, digest
 from drivers.http.observing import Desk, observe
 from drivers.http.openapi import PATH, Problem, Stored, document
-from drivers.http.rate import Bucket
+from drivers.http.rate import COST, Bucket
 from drivers.http.refusal import Refusal
 from drivers.http.settings import Settings
 from drivers.http.sources import Known, who
 
 _KEY = 200
+"""Characters of a batch's id."""
 _WRONG = 60.0
 """Seconds from which a source's clock is worth a complaint; less is put right in silence."""
 _encode = msgspec.json.Encoder().encode
@@ -123,7 +124,8 @@ class Desks:
         bucket, most = self._buckets[source], self._settings.max_body
         wait = bucket.wait(self._now())
         if wait:
-            raise Refusal(429, f"{source} may post {self._settings_rate(source)}", after=wait)
+            allowed = f"{bucket.rate:g} reads a second (rate), {COST} bytes of a post counting as one"
+            raise Refusal(429, f"{source} may post {allowed}", after=wait)
         try:
             if request.headers.get("content-encoding", "identity").lower() != "identity":
                 raise Refusal(415, "compressed bodies are not taken: post it as it is")
@@ -136,9 +138,6 @@ class Desks:
                 data += chunk
         finally:
             bucket.pay(len(data))
-
-    def _settings_rate(self, source: str) -> str:
-        return f"{self._buckets[source].rate:g} reads a second (rate), {100} bytes of a post counting as one"
 
     async def _take(self, request: Request, source: str, data: bytes, arrived: float) -> tuple[Delivery, float]:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -25,29 +25,29 @@ _FRESH = 5.0
 class HttpDriver:
     """A listener for hardware that posts. `open` may be called again: what was posted before is still known."""
 
-    def __init__(self, settings: Settings, ports: Mapping[Antenna, PortSettings], around: Context) -> None:
+    def __init__(self, settings: Settings, ports: Mapping[Antenna, PortSettings], context: Context) -> None:
         self._settings = settings
         self._ports = ports
-        self._context = around
+        self._context = context
         self._posts = _Posts()
         self._deliveries = Deliveries(self._posts.give, settings.remember)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[AsyncIterator[Batch]]:
         """Enter: it listens. Raises `DriverError`, here or while iterating."""
-        settings, around, posts = self._settings, self._context, self._posts
-        with bound(settings, around.interface) as listening:
-            tls = settings.encryption(around.device)
-            certificate = Certificate(tls, Path(around.base))
+        settings, context, posts = self._settings, self._context, self._posts
+        with bound(settings, context.interface) as listening:
+            tls = settings.encryption(context.device)
+            certificate = Certificate(tls, Path(context.base))
             where = f"listens on {'http' if tls is None else 'https'}://{settings.listen}"
             desks = self._desks(where)
             posts.begin()
             listener = Listener(settings, desks.application(), desks.complain)
             serving = asyncio.create_task(
-                listener.serve(listening, certificate.context), name=f"{around.device} listens"
+                listener.serve(listening, certificate.context), name=f"{context.device} listens"
             )
             serving.add_done_callback(posts.ended)
-            posts.give(Batch((Status(None, "online", where, around.clock()),)))
+            posts.give(Batch((Status(None, "online", where, context.clock()),)))
             try:
                 yield posts
             finally:
@@ -57,10 +57,10 @@ class HttpDriver:
                 await listener.close(desks.end)
 
     def _desks(self, where: str) -> Desks:
-        settings, around, posts = self._settings, self._context, self._posts
-        tokens = _Tokens(settings, around)
+        settings, context, posts = self._settings, self._context, self._posts
+        tokens = _Tokens(settings, context)
         tokens.read()
-        names = settings.known(around.device)
+        names = settings.known(context.device)
         single = not settings.sources
         return Desks(
             settings,
@@ -69,7 +69,7 @@ class HttpDriver:
             self._deliveries,
             Complaints(where),
             lambda status: posts.give(Batch((status,))),
-            around.clock,
+            context.clock,
             {name: source.rate for name, source in names.items()},
         )
 
@@ -108,9 +108,9 @@ class _Posts:
 class _Tokens:
     """What each source must show, read anew now and then."""
 
-    def __init__(self, settings: Settings, around: Context) -> None:
-        self._sources = settings.known(around.device)
-        self._context = around
+    def __init__(self, settings: Settings, context: Context) -> None:
+        self._sources = settings.known(context.device)
+        self._context = context
         self._read = float("-inf")
         self._known: dict[str, Known] = {}
 

@@ -10,15 +10,15 @@ import hashlib
 import json
 import re
 from base64 import b64encode
+from contextlib import suppress
 from urllib.parse import quote
 
 import msgspec
 
-from gateway.identity import digital_link
+from gateway.identity import digital_link, urns
 from gateway.identity.characters import has_check_digit, link_text
 from gateway.identity.elements import SEPARATOR, Elements, day, faults, parse
 from gateway.identity.keys import Key, key
-from gateway.identity.names import named
 from gateway.identity.parsed import HOST
 from gateway.model import Detailed, Identity
 
@@ -51,9 +51,8 @@ class _Scan(msgspec.Struct, frozen=True, gc=False):
 def identify(value: bytes) -> Identity:
     """The object, class or code that a scan names; also of URIs that drivers give: Digital Links and EPC URNs."""
     if value.startswith(b"urn:epc:"):
-        found = named(value.decode("ascii", "replace"))
-        if found is not None:
-            return found
+        with suppress(ValueError):  # what begins as a URN and is none is a code like any other
+            return urns.parse(value.decode("ascii"))
     scan = _take_apart(value)
     name = key(scan.elements)
     if name is None:

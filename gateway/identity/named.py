@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.identity import digital_link, names
+from gateway.identity import digital_link, urns
 from gateway.identity.keys import key
 from gateway.identity.parsed import HOST
 from gateway.model import Identity
@@ -11,7 +11,7 @@ from gateway.model import Identity
 def named(text: str) -> Identity:
     """What the id names. ValueError says what is wrong with it."""
     if text.startswith(("urn:epc:id:", "urn:epc:class:", "urn:epc:idpat:")):
-        return names.parse(text)
+        return urns.parse(text)
     if not text.startswith(("https://", "http://")):
         raise ValueError(
             f"{text!r} is no GS1 id: write an EPC URN, as in urn:epc:id:giai:9521141.pallet7, or a Digital Link, as in "

@@ -42,14 +42,6 @@ _UNKEYED = {"bic": re.compile(r"[A-Z]{3}[JUZ][0-9]{7}"), "imovn": re.compile(r"[
 _UNCODED = {scheme for kind, scheme, _ in _ELEMENTS if kind == "id"} | _UNKEYED.keys()
 
 
-def named(uri: str) -> Identity | None:
-    """Whom an EPC URN names; None if it is none, or none that can be."""
-    try:
-        return parse(uri)
-    except ValueError:
-        return None
-
-
 def parse(uri: str) -> Identity:
     """Whom an EPC URN names. ValueError says why it names nobody."""
     parts = _URN.fullmatch(uri)
