@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Literal, TypeVar
 
 from gateway.model import Work
@@ -40,6 +41,7 @@ RETRY = 1.0
 MOST = 2000
 """Events a commit takes of a longer queue: one fsync for more of them."""
 
+_ALL = 1 << 30
 _CLOCK_EVERY = 10.0
 _CLOSE_GRACE = 5.0
 _NEVER = float("inf")
@@ -54,6 +56,7 @@ class Writer:
         self._tell = tell
         self._batch: list[Work] = []
         self._most = self._batch_limit = GROUP
+        self._settle_most = _ALL
         self._burials: list[tuple[list[int], str]] = []
         self._works_due = self._settle_due = self._bury_due = self._retry_at = _NEVER
         self._retention = Retention(plan.keep_sent)
@@ -177,7 +180,7 @@ class Writer:
     def _write(self, batch: tuple[Work, ...], now: float) -> list[Row]:
         ledger, wall = self._ledger, self._plan.clock()
         state = self._clock(now, wall)
-        settled = list(self._mailbox.settled) if self._settling(now) else []
+        settled = list(islice(self._mailbox.settled, self._settle_most)) if self._settling(now) else []
         if settled and self._cause is not None:
             self._retry_at = now  # what was settled can be deleted
         if batch or settled or self._mailbox.closing:
@@ -214,6 +217,7 @@ class Writer:
             self._claims.forget(self._mailbox.settled.popleft()[0])
         if settled:
             self._settle_due = _NEVER
+            self._settle_most = min(2 * self._settle_most, _ALL)
         for rowids, _ in self._burials:
             self._claims.forget(rowids)
         self._burials.clear()
@@ -226,6 +230,7 @@ class Writer:
         self._retry_at = now if first else now + RETRY
         self._settle_due = now + RETRY if self._mailbox.settled else _NEVER
         self._bury_due = now + RETRY if self._burials else _NEVER
+        self._settle_less()
         if batch:
             self._batch_limit = max(1, len(batch) // 2)
         while len(self._batch) > self._batch_limit:
@@ -233,6 +238,12 @@ class Writer:
         self._mailbox.urgent = True
         if not first:  # deleting what was sent may help at once: nothing to tell of, then
             self._report((), [])
+
+    def _settle_less(self) -> bool:
+        """Half as many settlements a transaction: their pages need room, too. False when they cannot be fewer."""
+        tried = min(self._settle_most, len(self._mailbox.settled))
+        self._settle_most = max(1, tried // 2)
+        return tried > 1
 
     def _relieve(self, now: float) -> None:
         """Make room: settle, delete what was sent, empty the WAL; then, if it may have helped, let the works in."""
@@ -248,6 +259,8 @@ class Writer:
                 raise
             self._room.give_up()
             admitted = False
+            if self._settle_less():
+                self._retry_at = now
         if admitted:
             self._admit(now)
         else:
@@ -271,6 +284,7 @@ class Writer:
         self._commit(now)
         if self._cause is None:
             self._batch_limit = self._most
+            self._settle_most = _ALL
             self._retry_at = _NEVER
 
     def _checkpoint(self, mode: Literal["PASSIVE", "TRUNCATE"]) -> None:
