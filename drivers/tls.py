@@ -1,14 +1,14 @@
-"""TLS to devices, for every driver that dials with it: the context of its settings, failing in sentences."""
+"""TLS with devices, for every driver that dials or listens with it: contexts of its settings, failing in sentences."""
 
 from __future__ import annotations
 
 import hashlib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from drivers.observations import Unreachable
+from drivers.observations import DriverError, Rejected, Unreachable
 from drivers.sockets import words
 from drivers.tls_settings import Tls
 
@@ -18,22 +18,47 @@ def client_context(tls: Tls, base: Path) -> ssl.SSLContext:
 
     File names are relative to `base`. Raises `Unreachable`.
     """
-    for name in (tls.ca, tls.cert, tls.key):
-        if name is not None and (base / name).exists() and not (base / name).is_file():
-            raise Unreachable(f"the TLS files cannot be used: {name} is no file")  # a FIFO would stop the whole gateway
-    try:
+    with _usable((tls.ca, tls.cert, tls.key), base, Unreachable):
         made = ssl.create_default_context(cafile=None if tls.ca is None else str(base / tls.ca))
         if tls.cert is not None:
-            # without a password an encrypted key would be asked for on the terminal
-            made.load_cert_chain(base / tls.cert, None if tls.key is None else base / tls.key, password="")
-    except (OSError, ssl.SSLError) as error:
-        files = ", ".join(name for name in (tls.ca, tls.cert, tls.key) if name)
-        raise Unreachable(f"the TLS files cannot be used ({files}): {words(error)}") from error
+            _show(made, base / tls.cert, None if tls.key is None else base / tls.key)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     if tls.fingerprint is not None:
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
     return made
+
+
+def server_context(cert: str, key: str, ca: str | None, base: Path) -> ssl.SSLContext:
+    """Shows our certificate; with `ca` it asks clients for theirs, who need have none. TLS 1.2 at least.
+
+    File names are relative to `base`. Raises `Rejected`.
+    """
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    with _usable((cert, key, ca), base, Rejected):
+        _show(made, base / cert, base / key)
+        if ca is not None:
+            made.load_verify_locations(base / ca)
+            made.verify_mode = ssl.CERT_OPTIONAL
+    return made
+
+
+@contextmanager
+def _usable(files: Iterable[str | None], base: Path, refused: type[DriverError]) -> Iterator[None]:
+    names = [name for name in files if name is not None]
+    for name in names:
+        if (base / name).exists() and not (base / name).is_file():
+            raise refused(f"the TLS files cannot be used: {name} is no file")  # a FIFO would stop the whole gateway
+    try:
+        yield
+    except OSError as error:
+        raise refused(f"the TLS files cannot be used ({', '.join(names)}): {words(error)}") from error
+
+
+def _show(made: ssl.SSLContext, cert: Path, key: Path | None) -> None:
+    # without a password an encrypted key would be asked for on the terminal
+    made.load_cert_chain(cert, key, password="")
 
 
 @contextmanager

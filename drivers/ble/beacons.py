@@ -5,13 +5,12 @@ Sources: Apple's Proximity Beacon Specification, AltBeacon 1.0, github.com/googl
 
 from __future__ import annotations
 
-import base64
-import binascii
 import struct
 import uuid
 from typing import Final
 
-from drivers.ble.frames import Frame, Malformed, Point, fixed, humidity, need, percent_encoded, temperature, voltage
+from drivers.ble.frames import Frame, Malformed, Point, fixed, need, percent_encoded, temperature, voltage
+from drivers.ble.ruuvi import formats_2_and_4
 
 _ALTBEACON: Final = b"\xbe\xac"
 _PROXIMITY: Final = b"\x02\x15"
@@ -81,7 +80,7 @@ def _url(data: bytes) -> Frame:
     where, found, reading = url.partition(_RUUVI)
     if found and where in _SCHEMES:
         # A RuuviTag with its first firmware: the rest is what it measured, and would be another name every minute.
-        return ruuvi_url(reading)
+        return formats_2_and_4(reading)
     return Frame(f"urn:readpoint:eddystone:url:{percent_encoded(url)}", rank=2)
 
 
@@ -92,22 +91,3 @@ def _letter(code: int) -> str:
     if not 0x20 < code < 0x7F:
         raise Malformed("a character that no URL has")
     return chr(code)
-
-
-def ruuvi_url(reading: str) -> Frame:
-    """RuuviTag data formats 2 and 4: base64 behind the sharp, in 4 an id behind it, too short to be a name."""
-    try:
-        data = base64.urlsafe_b64decode(reading[:8].ljust(8, "A"))
-    except (binascii.Error, ValueError):
-        raise Malformed("no base64 behind ruu.vi/#") from None
-    if len(reading) not in (8, 9) or len(data) != 6 or data[0] not in (2, 4):
-        raise Malformed("no RuuviTag data format 2 or 4")
-    pressure = (int.from_bytes(data[4:6], "big") + 50_000) / 100
-    celsius = (data[2] & 0x7F) + data[3] / 100
-    return Frame(
-        points=(
-            humidity(data[1] / 2),
-            temperature(-celsius if data[2] & 0x80 else celsius),
-            Point("pressure", pressure, "A97"),
-        )
-    )

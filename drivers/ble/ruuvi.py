@@ -1,7 +1,9 @@
-"""RuuviTag, data formats 3 and 5 (docs.ruuvi.com), in manufacturer data 0x0499. Pure."""
+"""RuuviTag (docs.ruuvi.com): data formats 3 and 5 in manufacturer data 0x0499, 2 and 4 in a URL. Pure."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import struct
 from typing import Final
 
@@ -59,3 +61,22 @@ def format_5(data: bytes) -> Frame:
     if movements != 255:
         points.append(Point("movements", float(movements), "C62"))
     return Frame(None if address == _UNKNOWN else by_address(address.hex()), tuple(points), rank=4)
+
+
+def formats_2_and_4(reading: str) -> Frame:
+    """Of the first firmware, in an Eddystone-URL: base64 behind the sharp; in 4 an id follows, too short for a name."""
+    try:
+        data = base64.urlsafe_b64decode(reading[:8].ljust(8, "A"))
+    except (binascii.Error, ValueError):
+        raise Malformed("no base64 behind ruu.vi/#") from None
+    if len(reading) not in (8, 9) or len(data) != 6 or data[0] not in (2, 4):
+        raise Malformed("no RuuviTag data format 2 or 4")
+    pressure = (int.from_bytes(data[4:6], "big") + 50_000) / 100
+    celsius = (data[2] & 0x7F) + data[3] / 100
+    return Frame(
+        points=(
+            humidity(data[1] / 2),
+            temperature(-celsius if data[2] & 0x80 else celsius),
+            Point("pressure", pressure, "A97"),
+        )
+    )

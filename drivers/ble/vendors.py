@@ -193,12 +193,17 @@ def _estimote_b(data: bytes) -> tuple[Point, ...]:
     celsius = bits >> 6 & 0xFFF
     millivolts = bits >> 18 & 0x3FFF
     if celsius != 0xFFF:
-        points.append(temperature((celsius - 4096 if celsius > 2047 else celsius) / 16))
+        points.append(_estimote_temperature(celsius))
     if millivolts != 0x3FFF:
         points.append(voltage(millivolts / 1000))
     if data[0] >> 4 and data[19] != 0xFF:
         points.append(battery(min(data[19], 100)))
     return tuple(points)
+
+
+def _estimote_temperature(word: int) -> Point:
+    """12 bits, signed, in 1/16 °C."""
+    return temperature((word - 4096 if word > 2047 else word) / 16)
 
 
 def nearable(data: bytes) -> Frame | None:
@@ -207,7 +212,7 @@ def nearable(data: bytes) -> Frame | None:
         return None
     celsius = int.from_bytes(data[11:13], "little") & 0xFFF
     points = (
-        temperature((celsius - 4096 if celsius > 2047 else celsius) / 16),
+        _estimote_temperature(celsius),
         Point("motion", bool(data[13] & 0x40)),
     )
     return Frame(f"urn:readpoint:ble:estimote:{data[1:9].hex()}", points, rank=4)

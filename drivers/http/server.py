@@ -20,6 +20,7 @@ from uvicorn.server import ServerState
 from drivers.contract import Disconnected, Rejected, Unreachable
 from drivers.http.settings import Settings, Tls
 from drivers.sockets import bind, words
+from drivers.tls import server_context
 
 HEADERS = 16 * 2**10
 """Bytes that the request line and its headers may have."""
@@ -225,7 +226,7 @@ class Certificate:
         self._tls = tls
         self._base = base
         self._seen = self._marks()
-        self._context = None if tls is None else context(tls, base)
+        self._context = None if tls is None else server_context(tls.cert, tls.key, tls.ca, base)
 
     def context(self) -> ssl.SSLContext | None:
         """None is plain HTTP."""
@@ -234,7 +235,7 @@ class Certificate:
             if seen != self._seen:
                 self._seen = seen
                 with suppress(Rejected):
-                    self._context = context(self._tls, self._base)
+                    self._context = server_context(self._tls.cert, self._tls.key, self._tls.ca, self._base)
         return self._context
 
     def _marks(self) -> list[tuple[int, int]]:
@@ -245,25 +246,6 @@ class Certificate:
                 found = (self._base / name).stat()
                 marks.append((found.st_mtime_ns, found.st_ino))
         return marks
-
-
-def context(tls: Tls, base: Path) -> ssl.SSLContext:
-    """Our certificate, and the CA of the sources'. TLS 1.2 at least. Raises `Rejected`."""
-    names = [name for name in (tls.cert, tls.key, tls.ca) if name is not None]
-    for name in names:
-        if (base / name).exists() and not (base / name).is_file():
-            raise Rejected(f"the TLS files cannot be used: {name} is no file")  # a FIFO would stop the whole gateway
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        # without a password an encrypted key would be asked for on the terminal
-        made.load_cert_chain(base / tls.cert, base / tls.key, password="")
-        if tls.ca is not None:
-            made.load_verify_locations(base / tls.ca)
-            made.verify_mode = ssl.CERT_OPTIONAL
-    except OSError as error:
-        raise Rejected(f"the TLS files cannot be used ({', '.join(names)}): {words(error)}") from error
-    return made
 
 
 def _common_name(certificate: Any) -> str | None:

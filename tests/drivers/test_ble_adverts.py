@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.ble.adverts import Advert, parse, patterns, understand
-from drivers.ble.beacons import ruuvi_url
 from drivers.ble.bthome import bthome
 from drivers.ble.frames import FORMATS, GRAVITY, Frame, Malformed
-from drivers.ble.ruuvi import format_3, format_5
+from drivers.ble.ruuvi import format_3, format_5, formats_2_and_4
 from drivers.ble.vendors import ela, kontakt, minew
 from drivers.contract import Read
 from gateway.identity.resolve import Resolver
@@ -97,7 +96,7 @@ def test_every_vector_of_ruuvitag_sensor(material: Path) -> None:
     for case in vectors(material, "ruuvitag.json"):
         said = case["values"]
         if case["decoder"] == "UrlDecoder":
-            assert values(ruuvi_url(case["payload"])) == expected_of_ruuvi(said)
+            assert values(formats_2_and_4(case["payload"])) == expected_of_ruuvi(said)
             continue
         payload = bytes.fromhex(case["payload"])
         if case["decoder"] == "Df3Decoder":
