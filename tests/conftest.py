@@ -6,10 +6,24 @@ import os
 from collections.abc import Generator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 pytest_plugins = ["tests.brokers"]
 ROOT = Path(__file__).resolve().parents[1]
+
+# How long an example takes says nothing on a busy machine. With CI set every run draws the same examples: what lands
+# is what was tested; new ones are sought wherever else the tests are run.
+_LANDING = bool(os.environ.get("CI"))
+hypothesis.settings.register_profile(
+    "readpoint",
+    deadline=None,
+    derandomize=_LANDING,
+    database=None if _LANDING else hypothesis.settings.get_profile("default").database,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    print_blob=True,
+)
+hypothesis.settings.load_profile("readpoint")
 
 
 @pytest.fixture(scope="session")
