@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
+import random
 import shutil
 import signal
 import socket
@@ -13,7 +14,7 @@ import subprocess
 import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,7 +33,7 @@ from gateway.uplink.link import Uplink as Link
 from simulators.mqtt_broker import ScriptedBroker
 
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/sbin")
-_STARTED = 10.0
+_STARTED = 30.0
 _ACL = """\
 user central
 topic readwrite #
@@ -43,11 +44,27 @@ pattern read readpoint/v1/+/+/%u/request
 """
 
 
+_UNUSED = iter(random.sample(range(20_000, 32_768), 12_768))
+"""Below the ports that Linux gives out by itself (ip_local_port_range): no connection and no port 0 takes these."""
+
+
+def free_port_of(kind: socket.SocketKind) -> int:
+    """A port on loopback that nobody has, and that this run gives out once."""
+    for port in _UNUSED:
+        with socket.socket(socket.AF_INET, kind) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("this run has used up its ports")
+
+
 def free_tcp_port() -> int:
-    """A TCP port on loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port on loopback for who binds it later."""
+    return free_port_of(socket.SOCK_STREAM)
+
+
+def free_datagram_port() -> int:
+    """The same for UDP."""
+    return free_port_of(socket.SOCK_DGRAM)
 
 
 class Pki:
@@ -231,7 +248,7 @@ class Subscriber:
         client.connect(host, port, clean_start=False, properties=session)
         client.loop_start()
         self._client = client
-        assert self._subscribed.wait(5.0), "the broker did not take the subscription"
+        assert self._subscribed.wait(30.0), "the broker did not take the subscription"
 
     @property
     def states(self) -> list[tuple[str, bool]]:
@@ -242,21 +259,24 @@ class Subscriber:
             if message.topic.endswith("/state")
         ]
 
-    async def until(self, condition: Callable[[], bool], bound: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], bool], bound: float = 30.0) -> None:
         """Wait for what arrives; an assertion says so when it does not come about."""
         assert await asyncio.to_thread(self.until_blocking, condition, bound), f"not within {bound} s"
 
-    def until_blocking(self, condition: Callable[[], bool], bound: float = 10.0) -> bool:
+    def until_blocking(self, condition: Callable[[], bool], bound: float = 30.0) -> bool:
         with self._changed:
             return self._changed.wait_for(condition, bound)
 
-    async def wait_for(self, events: int, bound: float = 10.0) -> list[dict[str, Any]]:
+    async def wait_for(self, events: int, bound: float = 30.0) -> list[dict[str, Any]]:
         """The distinct numbered events by id, once there are so many."""
         await self.until(lambda: len(self.ids) >= events, bound)
         return list({event["id"]: event for event in self.events}.values())
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(5.0)
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, wait: bool = True) -> None:
+        """In order; with `wait`, until the broker has it."""
+        published = self._client.publish(topic, payload, qos=1, retain=retain)
+        if wait:
+            published.wait_for_publish(30.0)
 
     def close(self) -> None:
         self._client.disconnect()
@@ -310,7 +330,7 @@ def mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
 
 @pytest.fixture
 def free_port() -> int:
-    """A TCP port on loopback that was free a moment ago."""
+    """A TCP port on loopback that nobody listens on."""
     return free_tcp_port()
 
 
@@ -343,7 +363,7 @@ def work(events: int, name: str = "aisle-a", size: int = 300) -> Work:
 
 async def pending(link: Link, outbox: Outbox) -> int:
     """Rows not settled, once all that can be sent is answered and the settles are in the file."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await outbox.flush()
         await link.sender.drain()
         outbox.put(Work())  # settles ride in the next commit

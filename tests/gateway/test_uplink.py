@@ -154,7 +154,7 @@ async def test_requests_are_passed_on_and_nonsense_is_counted(mosquitto: Brokers
                 centre.publish(f"{BASE}/request", payload)
             centre.publish(f"{BASE}/ack", b'{"stream": "x", "epoch": 1, "upto": 1}')
             centre.publish(f"{BASE}/request", b'{"snapshot": "aisle-a"}')
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 assert await asked.get() == Request(snapshot="aisle-a")
             centre.publish(f"{BASE}/request", b'{"state": true}')
             await centre.until(lambda: len(centre.states) == 2)
@@ -167,10 +167,14 @@ async def test_a_centre_gone_wrong_is_heard_a_few_times_a_second(mosquitto: Brok
     with subscriber(broker) as centre:
         async with uplink(*site_for(broker.port), outbox, version="1") as link:
             await centre.until(lambda: len(centre.states) == 1)
+            begun = asyncio.get_running_loop().time()
             for _ in range(200):
-                centre.publish(f"{BASE}/request", b'{"state": true}')
-            await centre.until(lambda: link.status.requests + link.status.ignored == 200)
-            assert 16 <= link.status.requests <= 100
+                centre.publish(f"{BASE}/request", b'{"state": true}', wait=False)
+            async with asyncio.timeout(30):
+                while link.status.requests + link.status.ignored < 200:  # noqa: ASYNC110 - counters have no event
+                    await asyncio.sleep(0.01)
+            seconds = asyncio.get_running_loop().time() - begun
+            assert 16 <= link.status.requests <= 16 * (2 + seconds)
 
 
 async def test_unstored_messages_go_out_once_and_only_while_connected(mosquitto: Brokers, outbox: Outbox) -> None:
@@ -215,7 +219,7 @@ async def test_wrong_certificates_never_connect_and_say_why(
     broker = mosquitto(pki=pki, certificate=certificate)
     broker.start()
     outbox.put(work(1))
-    async with uplink(*site_for(broker.port, tls), outbox, version="1") as link, asyncio.timeout(5):
+    async with uplink(*site_for(broker.port, tls), outbox, version="1") as link, asyncio.timeout(30):
         status = await link.until(lambda status: status.state != "connecting")
         assert status.state == "refused"
         assert says in status.cause
@@ -232,7 +236,7 @@ async def test_a_renewed_certificate_serves_from_the_next_connection(
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     cert.write_bytes(expired.cert.read_bytes())
     key.write_bytes(expired.key.read_bytes())
-    async with uplink(*site_for(broker.port, Tls(pki.ca, cert, key)), outbox, version="1") as link, asyncio.timeout(5):
+    async with uplink(*site_for(broker.port, Tls(pki.ca, cert, key)), outbox, version="1") as link, asyncio.timeout(30):
         await link.until(lambda status: status.state == "refused")
         cert.write_bytes(good.cert.read_bytes())
         key.write_bytes(good.key.read_bytes())
@@ -254,7 +258,7 @@ async def test_an_unreachable_broker_says_why(
 
     site, segment = site_for(free_port)
     segment = msgspec.structs.replace(segment, uplink=msgspec.structs.replace(segment.uplink, **uplink_settings))
-    async with uplink(site, segment, outbox, version="1") as link, asyncio.timeout(10):
+    async with uplink(site, segment, outbox, version="1") as link, asyncio.timeout(30):
         status = await link.until(lambda status: status.state != "connecting")
     assert status.state == "offline"
     assert says in status.cause
@@ -281,7 +285,7 @@ async def test_a_gateway_may_write_below_its_own_topic_only(mosquitto: Brokers, 
     outbox.put(work(5))
     await outbox.flush()
     site, segment = site_for(broker.port, pki.client("gw-99.rfid"), refused_backoff=30.0, backoff_min=30.0)
-    async with uplink(site, segment, outbox, version="1") as link, asyncio.timeout(5):
+    async with uplink(site, segment, outbox, version="1") as link, asyncio.timeout(30):
         await link.until(lambda status: status.state == "online")
         assert await pending(link, outbox) == 5
         assert (set(link.status.refused), link.status.events, link.status.held) == ({"0x87"}, 0, 1)

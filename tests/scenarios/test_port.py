@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from simulators.gps.lines import UdpLine
 from simulators.gps.receiver import Behaviour, driving
 from simulators.gps.route import Route
 from simulators.modbus_plc.server import ModbusPlc
-from tests.brokers import MOSQUITTO, Mosquitto, Subscriber, subscriber
+from tests.brokers import MOSQUITTO, Mosquitto, Subscriber, free_datagram_port, subscriber
 from tests.scenarios.conftest import BOUND, Start
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed: apt-get install mosquitto")
@@ -31,13 +30,6 @@ def site(broker: Mosquitto, plc: int, gps: int) -> str:
     text = f'{begin}      url: "mqtt://{broker.host}:{broker.port}"\n{rest}'
     text = text.replace("site: terminal-2,", "site: terminal-2, state_dir: state, run_dir: run,")
     return text.replace("10.30.3.10:502", f"127.0.0.1:{plc}").replace("10.30.3.7:10110", f"127.0.0.1:{gps}")
-
-
-def free_datagram_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def story(heard: Subscriber) -> list[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -15,11 +14,12 @@ from drivers.nmea.geometry import offset
 from simulators.gps.lines import Line, SerialLine, TcpLine, UdpLine
 from simulators.gps.receiver import Behaviour, driving
 from simulators.gps.route import Route
+from tests.brokers import free_datagram_port
 from tests.conformance.stand import Device, Fate, Stand
 
 TRUCK = "urn:epc:id:giai:9521141.truck12"
 YARD = (43.35, -8.39)
-QUICK = {"fix_timeout": "500ms", "silence": "700ms", "connect_timeout": "1s"}
+QUICK = {"fix_timeout": "2s", "silence": "3s", "connect_timeout": "5s"}
 
 
 def fence() -> list[tuple[float, float]]:
@@ -28,13 +28,6 @@ def fence() -> list[tuple[float, float]]:
 
 def sees(seen: Sequence[Observation]) -> bool:
     return any(isinstance(one, Read) and one.value == TRUCK.encode() and one.antenna == "yard" for one in seen)
-
-
-def free_datagram_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @asynccontextmanager
