@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
 import uuid
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 
 import pytest
@@ -44,11 +46,13 @@ async def bluez(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SimulatedBlueZ
         pytest.skip(str(lacking))
 
 
-async def on_the_floor(bluez: SimulatedBlueZ, turns: int) -> None:
-    """A beacon, a sensor and a phone, for so many turns of 50 ms."""
-    for turn in range(turns):
+async def on_the_floor(bluez: SimulatedBlueZ, recorder: Process) -> None:
+    """A beacon, a sensor and a phone, in turns of 50 ms: many, and until the recording is over."""
+    for turn in itertools.count():
+        if turn >= 60 and recorder.returncode is not None:
+            return
         await bluez.advertise("hci0", TAG, ibeacon(PROXIMITY, 1, 2), -60 - turn % 5)
-        await bluez.advertise("hci0", SENSOR, ruuvi(SENSOR, 20.0 + turn, 40.0), -70, random=True)
+        await bluez.advertise("hci0", SENSOR, ruuvi(SENSOR, 20.0 + turn % 60, 40.0), -70, random=True)
         await bluez.advertise("hci0", CANARY, BROKEN if turn % 10 == 9 else PHONE, -40 - turn % 5, random=True)
         await asyncio.sleep(0.05)
 
@@ -93,13 +97,13 @@ async def test_tags_arrive_and_depart_and_of_a_strangers_phone_there_is_no_trace
             ),
             stderr=asyncio.subprocess.DEVNULL,
         )
-        await on_the_floor(bluez, 60)
+        async with asyncio.timeout(BOUND):
+            await on_the_floor(bluez, recorder)
         await heard_by(centre, running, "arrived", URI)
         await heard_by(centre, running, "readpoint.telemetry.v1", "urn:readpoint:ble:cbb8334c884f/temperature")
         await heard_by(centre, running, "departed", URI)
         await heard_by(centre, running, "readpoint.health.v1", "eddystone from ~")
-        async with asyncio.timeout(BOUND):
-            await recorder.wait()
+        assert recorder.returncode == 0
         assert await running.end() == 0
         said = b"\n".join(one.payload for one in centre.messages)
     kept = {path: path.read_bytes() for path in running.folder.rglob("*") if path.is_file()}
