@@ -29,7 +29,7 @@ async def plc() -> AsyncIterator[ModbusPlc]:
 
 @pytest.fixture
 async def client(plc: ModbusPlc) -> AsyncIterator[AsyncModbusTcpClient]:
-    one = AsyncModbusTcpClient("127.0.0.1", port=plc.port, timeout=0.3, retries=0, reconnect_delay=0)
+    one = AsyncModbusTcpClient("127.0.0.1", port=plc.port, timeout=10.0, retries=0, reconnect_delay=0)
     assert await one.connect()
     yield one
     one.close()
@@ -100,7 +100,7 @@ async def test_the_command_gives_a_bus_to_read() -> None:
             "belt": {"unit": 1, "points": {"on": {"table": "coil", "address": 0}}},
             "meter": {"unit": 3, "profile": "eastron-sdm630", "only": ["power"]},
         }
-        settings = Settings.model_validate({"url": url, "timeout": "200ms", "units": units})
+        settings = Settings.model_validate({"url": url, "timeout": "1s", "units": units})
         watched = Watched(ModbusDriver(settings, {}, Context("bus")))
         await watched.until(lambda seen: len({one.point for one in seen if isinstance(one, Measurement)}) == 2)
         await watched.stop()

@@ -164,7 +164,7 @@ async def test_bluetoothd_dies_and_returns(bluez: SimulatedBlueZ) -> None:
 
 async def test_a_deaf_scanner_is_built_anew(bluez: SimulatedBlueZ) -> None:
     """bluetoothd restarted within the silence: nobody tells the scanner, and stopping it fails."""
-    watched = Watched(driver(silence="1s"))
+    watched = Watched(driver(silence="6s"))
     await watched.until(lambda seen: seen)
     await bluez.advertise("hci0", TAG, BEACON, -61)
     await watched.until(reads)

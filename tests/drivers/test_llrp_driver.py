@@ -27,7 +27,7 @@ from simulators.llrp_reader.server import LlrpReader
 from tests.driving import BOUND, Numbered, Watched, reads, reopened, states, until
 
 TAGS = [Heard(bytes.fromhex("3034257bf7194e40") + number.to_bytes(4), -55.0, 90.0) for number in range(3)]
-TICK = {"keepalive": "200ms", "connect_timeout": "1s", "response_timeout": "2s"}
+TICK = {"keepalive": "1s", "connect_timeout": "5s", "response_timeout": "5s"}
 
 
 def driver_for(reader: LlrpReader, ports: dict[Any, PortSettings] | None = None, **given: Any) -> LlrpDriver:

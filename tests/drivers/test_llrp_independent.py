@@ -31,8 +31,8 @@ def driver_for(emulator: LLRPEmulator, **given: Any) -> LlrpDriver:
     settings = {
         "host": "127.0.0.1",
         "port": emulator.port,
-        "keepalive": "200ms",
-        "connect_timeout": "1s",
+        "keepalive": "1s",
+        "connect_timeout": "5s",
         **BY_INPUT,
         **given,
     }

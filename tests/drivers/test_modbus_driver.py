@@ -19,7 +19,7 @@ from simulators.modbus_plc.machines import Conveyor, Door, Machine, Meter, Vibra
 from simulators.modbus_plc.server import ModbusPlc
 from tests.driving import BOUND, Watched, reopened, states, until
 
-FAST = {"interval": "20ms", "timeout": "200ms", "connect_timeout": "1s"}
+FAST = {"interval": "20ms", "timeout": "1s", "connect_timeout": "5s"}
 BEAM = {"beam": {"table": "discrete", "address": 3, "signal": True}}
 
 
@@ -136,7 +136,7 @@ async def test_a_dead_unit_is_bad_and_offline_and_comes_back(plc: ModbusPlc) -> 
         "door": {"unit": 1, "points": BEAM},
         "belt": {"unit": 2, "points": {"speed": {"table": "input", "address": 0}}},
     }
-    watched = Watched(driver(plc, units=units, timeout="20ms"))
+    watched = Watched(driver(plc, units=units, timeout="150ms"))
     await watched.until(lambda seen: values(seen, "door.beam") and values(seen, "belt.speed"))
     plc.faults.dead.add(1)
     await watched.until(lambda seen: ("door", "offline") in states(seen))
@@ -152,7 +152,7 @@ async def test_a_dead_unit_is_bad_and_offline_and_comes_back(plc: ModbusPlc) -> 
 
 
 async def test_when_all_units_are_dead_the_link_is_given_up(plc: ModbusPlc) -> None:
-    watched = Watched(driver(plc, points=BEAM, timeout="50ms"))
+    watched = Watched(driver(plc, points=BEAM, timeout="300ms"))
     await watched.until(lambda seen: values(seen, "beam"))
     plc.faults.silent = True
     failure = await watched.failure()
@@ -172,7 +172,7 @@ async def test_a_unit_behind_a_gateway_that_says_so_is_dead_too(plc: ModbusPlc) 
 
 async def test_late_answers_are_never_taken_for_others(plc: ModbusPlc) -> None:
     """The meter answers after its time is up: nothing of it may turn up as the belt's."""
-    plc.faults.delays[3] = 0.06
+    plc.faults.delays[3] = 0.5
     units = {
         "belt": {
             "unit": 2,
@@ -180,7 +180,7 @@ async def test_late_answers_are_never_taken_for_others(plc: ModbusPlc) -> None:
         },
         "meter": {"unit": 3, "points": {"volts": {"table": "input", "address": 0, "type": "float32"}}},
     }
-    watched = Watched(driver(plc, units=units, timeout="40ms"))
+    watched = Watched(driver(plc, units=units, timeout="300ms"))
     await watched.until(lambda seen: reasons(seen, "meter.volts"))
     await plc.until_asked(20)
     await watched.stop()
@@ -195,12 +195,12 @@ async def test_late_answers_on_a_serial_line_are_never_taken_for_another_block(p
         machine = bus.machines[2]
         machine.bank.words("input", 0, [111, 0, 0, 333, 0, 555])
         machine.advance = lambda now: None  # type: ignore[method-assign]
-        one = driver(bus, scheme="rtu+tcp", unit=2, points=points, timeout="50ms", interval="5ms")
+        one = driver(bus, scheme="rtu+tcp", unit=2, points=points, timeout="300ms", interval="5ms")
         watched = Watched(one)
         for _ in range(6):
             told = len(watched.seen)
             await watched.until(lambda seen, told=told: len(seen) > told + 3)
-            bus.faults.delays[2] = 0.07
+            bus.faults.delays[2] = 0.5
             await bus.until_asked(1)
             bus.faults.delays.clear()
         await watched.stop()

@@ -22,7 +22,7 @@ def sees(seen: Sequence[Observation]) -> bool:
 
 
 def nobody(port: int) -> dict[str, Any]:
-    return {"host": "127.0.0.1", "port": port, "connect_timeout": "1s"}
+    return {"host": "127.0.0.1", "port": port, "connect_timeout": "5s"}
 
 
 def act(do: Callable[[], None]) -> Act:
@@ -47,7 +47,7 @@ async def start(family: Family) -> AsyncIterator[Device]:
             faults.flood(0)
 
         yield Device(
-            settings={"host": "127.0.0.1", "port": reader.port, "keepalive": "200ms", "connect_timeout": "1s"},
+            settings={"host": "127.0.0.1", "port": reader.port, "keepalive": "1s", "connect_timeout": "5s"},
             ports={1: {"power_dbm": 20.0}, 2: {}},
             sees=sees,
             busy=lambda: reader.connected,

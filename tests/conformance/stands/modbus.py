@@ -22,8 +22,8 @@ COMMON = {
         "open": {"table": "discrete", "address": 4},
     },
     "interval": "20ms",
-    "timeout": "200ms",
-    "connect_timeout": "1s",
+    "timeout": "1s",
+    "connect_timeout": "5s",
 }
 
 
