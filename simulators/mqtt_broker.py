@@ -98,7 +98,7 @@ class ScriptedBroker:
         """Connections that are open."""
         return len(self._clients)
 
-    async def until(self, condition: Callable[[], bool], bound: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], bool], bound: float = 30.0) -> None:
         """Wait for what this broker sees; TimeoutError when it does not come about."""
         async with asyncio.timeout(bound), self._changed:
             await self._changed.wait_for(condition)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-PATIENCE: Final = 10.0
+PATIENCE: Final = 30.0
 """Seconds a program is given to start or to end."""
 
 _CONFIGURATION: Final = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"

@@ -16,7 +16,7 @@ from simulators.ble_tags import bus
 from simulators.ble_tags.walk import Floor
 from tests.driving import Watched
 
-BOUND = 15.0
+BOUND = 60.0
 T0 = 1_790_000_000.0
 
 

@@ -13,7 +13,7 @@ from simulators.air import Shelf
 from simulators.llrp_reader.options import FAMILIES, ReaderOptions
 from simulators.llrp_reader.server import LlrpReader
 
-BOUND = 5.0
+BOUND = 30.0
 
 
 @pytest.fixture(params=FAMILIES)

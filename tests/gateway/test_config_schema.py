@@ -17,7 +17,7 @@ from gateway.config.schema import duration, schema, size
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = "yaml-language-server@1.25"
-BOUND = 20.0
+BOUND = 60.0
 Json = dict[str, Any]
 
 

@@ -14,7 +14,7 @@ from gateway.config.site import Outbox as Settings
 from gateway.model import Absent, Draft, Identity, Present, Sighting, Work
 from gateway.outbox.store import OutboxError, Selection, open_outbox
 
-BOUND = 10.0
+BOUND = 30.0
 QUICK = Settings(linger=0.001)
 PALLET = Identity(
     "urn:epc:id:sscc:952012.03456789123", "sscc", "instance", "https://id.gs1.org/00/095201234567891235", 0

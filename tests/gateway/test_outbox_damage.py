@@ -16,7 +16,7 @@ from gateway.model import Draft, Work
 from gateway.outbox.database import FILE
 from gateway.outbox.store import OutboxFailed, open_outbox
 
-BOUND = 10.0
+BOUND = 30.0
 
 
 def work(number: int, size: int = 0) -> Work:

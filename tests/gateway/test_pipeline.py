@@ -87,7 +87,7 @@ async def test_a_huge_batch_does_not_hold_the_loop(tmp_path: Path) -> None:
         now = time.time()
         inbox.put("reader", Batch([Status(None, "online", "", now)]))
         inbox.put("reader", Batch([tag(number, now) for number in range(tags)], told.set))
-        async with asyncio.timeout(30.0):
+        async with asyncio.timeout(60.0):
             while pipeline.decided < tags:
                 await asyncio.sleep(0)
                 turns += 1
@@ -105,7 +105,7 @@ async def test_a_clock_that_is_set_makes_no_events(tmp_path: Path) -> None:
             inbox.put("reader", Batch([Status(None, "online", "", clock())]))
             inbox.put("reader", Batch([tag(1, clock())]))
             pipeline.taps = {lambda received, told=decided.set: told()}
-            async with asyncio.timeout(10.0):
+            async with asyncio.timeout(60.0):
                 await decided.wait()
                 while inbox.waiting:  # noqa: ASYNC110 - it has no event to wait for
                     await asyncio.sleep(0.01)
@@ -130,7 +130,7 @@ async def test_what_is_shed_is_said(tmp_path: Path, caplog: pytest.LogCaptureFix
         writing_back = asyncio.create_task(pipeline.write_back(0.01))
         await asyncio.sleep(0)
         inbox.put("reader", Batch([tag(1, time.time())] * 100_001))
-        async with asyncio.timeout(10.0):
+        async with asyncio.timeout(60.0):
             while not caplog.messages:  # noqa: ASYNC110 - a log has no event to wait for
                 await asyncio.sleep(0.01)
         writing_back.cancel()
@@ -145,7 +145,7 @@ async def test_what_was_measured_is_stored_and_decides_nothing(tmp_path: Path) -
         volts = [Measurement("voltage", 230.0 + number, "VLT", "good", now) for number in range(2)]
         inbox.put("reader", Batch([Status(None, "online", "", now)]))
         inbox.put("reader", Batch([volts[0], tag(1, now), volts[1]], told.set))
-        async with asyncio.timeout(10.0):
+        async with asyncio.timeout(60.0):
             await told.wait()
         rows = await outbox.claim("live", 100, 1_000_000)
         decided = pipeline.decided
@@ -160,7 +160,7 @@ async def test_a_flood_of_measurements_waits_for_the_disk(tmp_path: Path) -> Non
     async with deciding(tmp_path, HostClock(), "checkpoint") as (_, inbox, outbox):
         now = time.time()
         inbox.put("meter", Batch([Measurement("power", 1.5, "KWT", "good", now)] * 20_000, told.set))
-        async with asyncio.timeout(20.0):
+        async with asyncio.timeout(60.0):
             await told.wait()
         rows = await outbox.claim("live", 1000, 10_000_000)
     assert sum(len(json.loads(row.payload)["data"]["points"]) for row in rows) == 20_000

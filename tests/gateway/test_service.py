@@ -34,7 +34,7 @@ def heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.so
     """systemd's end of the notification socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
         end.bind(str(tmp_path / "notify"))
-        end.settimeout(20)
+        end.settimeout(60)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         yield end
 
@@ -94,7 +94,7 @@ def test_tells_systemd_how_it_is(tmp_path: Path, heard: socket.socket, free_port
         said += until(heard, "READY=1", process)
         process.send_signal(how)
         said += until(heard, "STOPPING=1", process)
-        _, log = process.communicate(timeout=20)
+        _, log = process.communicate(timeout=60)
     assert process.returncode == 0
     assert b"Traceback" not in log
     assert [word for word in said if word != "WATCHDOG=1"] == ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]
@@ -103,7 +103,7 @@ def test_tells_systemd_how_it_is(tmp_path: Path, heard: socket.socket, free_port
 def until(heard: socket.socket, word: str, process: subprocess.Popen[bytes]) -> list[str]:
     """What is said up to that word: the first line of each message."""
     said: list[str] = []
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + 60
     while word not in said:
         assert process.poll() is None
         assert time.monotonic() < ends

@@ -23,12 +23,12 @@ def test_its_labels_are_right_and_of_all_kinds() -> None:
 
 def test_it_scans_what_it_is_told_and_ends(tmp_path: Path) -> None:
     command = [*READPOINT, "--pty", str(tmp_path / "scanner"), "--every", "10ms", "--count", "2", "--code", r"A\x1dB"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stderr.splitlines() == [f"barcode scanner speaks on {tmp_path}/scanner", r"A\x1dB", r"A\x1dB"]
     assert not (tmp_path / "scanner").is_symlink()
 
 
 def test_a_wrong_address_is_wrong_usage() -> None:
-    done = subprocess.run([*READPOINT, "--tcp", "nowhere"], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run([*READPOINT, "--tcp", "nowhere"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "write HOST:PORT" in done.stderr

@@ -14,7 +14,7 @@ from drivers.nmea.framing import Framer
 from drivers.nmea.sentences import parse
 from gateway.cli.simulate_nmea import nmea
 
-BOUND = 15.0
+BOUND = 60.0
 
 
 async def test_it_drives_its_waypoints_and_ends_at_ctrl_c() -> None:

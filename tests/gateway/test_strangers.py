@@ -82,7 +82,7 @@ async def supervised(make: Callable[[], Driver], so: Callable[[DeviceBoard], boo
         "reader", Stranger(make), lambda _, batch: put.append(batch), board, lambda: 5.0, Backoff(0.001, 0.002)
     )
     task = asyncio.create_task(supervisor.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not so(board):
             news.clear()
             await news.wait()

@@ -21,7 +21,7 @@ from gateway.outbox.store import OutboxFailed
 from gateway.segment import running
 from tests.brokers import free_tcp_port
 
-BOUND = 30.0
+BOUND = 60.0
 POINT = ReadPoint("belt-1", "urn:epc:id:sgln:9521141.12345.belt1", "checkpoint", dedup=0.001)
 BATCH = 100
 LIMIT = 4_000

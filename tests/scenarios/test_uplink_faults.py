@@ -37,7 +37,7 @@ def sequences(published: list[Published]) -> list[int]:
 @asynccontextmanager
 async def connected(broker: ScriptedBroker, outbox: Outbox, **settings: object) -> AsyncIterator[Uplink]:
     async with uplink(*site_for(broker.port, **settings), outbox, version="1") as link:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await link.until(lambda status: status.state == "online")
         yield link
 
@@ -92,14 +92,14 @@ async def test_an_unanswered_window_ends_in_a_new_connection_and_all_is_sent_aga
 ) -> None:
     scripted_broker.answer = lambda published: None if is_event(published) else 0
     outbox.put(work(60))
-    async with connected(scripted_broker, outbox, batch=False, window=5, ack_timeout=0.2) as link:
+    async with connected(scripted_broker, outbox, batch=False, window=5, ack_timeout=1.0) as link:
         await scripted_broker.until(lambda: len(scripted_broker.connects) >= 2)
         assert set(scripted_broker.connects) == {IDENTITY}
         assert link.status.unanswered >= 4
         assert link.status.alarm is None
         scripted_broker.answer = lambda _published: 0
         await scripted_broker.until(lambda: set(sequences(scripted_broker.published)) == set(range(1, 61)))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await link.until(lambda status: status.state == "online")
         assert await pending(link, outbox) == 0
     assert scripted_broker.peak <= 5
@@ -155,7 +155,7 @@ async def test_an_identifier_that_is_never_answered_ends_the_connection(
         assert link.publish_unstored("health", "dock-reader", b"{}")
         scripted_broker.answer = lambda _published: 0
         await scripted_broker.until(lambda: len(scripted_broker.connects) == 2)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await link.until(lambda status: status.state == "online" and status.connects == 2)
         assert await pending(link, outbox) == 0
 
@@ -185,9 +185,9 @@ async def test_leaving_while_connecting_is_prompt(outbox: Outbox) -> None:
     port = server.sockets[0].getsockname()[1]
     for secure in (True, False):
         accepted.clear()
-        site, segment = site_for(port)
+        site, segment = site_for(port, connect_timeout=3600.0)
         segment = msgspec.structs.replace(segment, uplink=msgspec.structs.replace(segment.uplink, secure=secure))
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(30):
             async with uplink(site, segment, outbox, version="1"):
                 await accepted.wait()
     done.set()
@@ -200,7 +200,7 @@ async def test_a_refused_connection_says_why_and_is_tried_again(
 ) -> None:
     scripted_broker.connack = code
     outbox.put(work(1))
-    async with uplink(*site_for(scripted_broker.port), outbox, version="1") as link, asyncio.timeout(5):
+    async with uplink(*site_for(scripted_broker.port), outbox, version="1") as link, asyncio.timeout(30):
         status = await link.until(lambda status: status.state == "refused")
         assert says in status.cause
         assert f"0x{code:02X}" in status.cause
@@ -212,7 +212,7 @@ async def test_a_refused_connection_says_why_and_is_tried_again(
 async def test_a_broker_that_answers_nothing_is_given_up(scripted_broker: ScriptedBroker, outbox: Outbox) -> None:
     scripted_broker.silent = True
     async with uplink(*site_for(scripted_broker.port, connect_timeout=0.2), outbox, version="1") as link:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             status = await link.until(lambda status: status.state == "offline")
             assert "no answer in 0.2 s" in status.cause
             scripted_broker.silent = False
@@ -229,7 +229,7 @@ async def test_garbage_from_the_broker_is_a_lost_connection(
         scripted_broker.garble(data)
         await scripted_broker.until(lambda: len(scripted_broker.connects) == 2)
         outbox.put(work(3))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await link.until(lambda status: status.state == "online" and status.connects == 2)
         assert await pending(link, outbox) == 0
 
@@ -245,7 +245,7 @@ async def test_random_bytes_from_the_broker_never_stop_the_uplink(
             scripted_broker.finish()
             await scripted_broker.until(lambda so_far=connects: len(scripted_broker.connects) > so_far)
         outbox.put(work(3))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await link.until(lambda status: status.state == "online")
         assert await pending(link, outbox) == 0
 
@@ -253,7 +253,7 @@ async def test_random_bytes_from_the_broker_never_stop_the_uplink(
 async def test_a_broker_whose_packets_hold_no_event_says_so(scripted_broker: ScriptedBroker, outbox: Outbox) -> None:
     scripted_broker.limits = Limits(maximum_packet=10)
     async with uplink(*site_for(scripted_broker.port), outbox, version="1") as link:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             status = await link.until(lambda status: status.state == "refused")
     assert "10 bytes at most" in status.cause
 
@@ -275,7 +275,7 @@ async def test_what_a_broker_must_not_send_ends_the_connection_and_is_not_kept(
             scripted_broker.garble(b"\x30\x80\x80\x80\x05" + topic + bytes(1_000_000))
         else:
             scripted_broker.garble(b"\x34" + bytes([len(topic) + 5]) + topic + b"\x00\x01\x00{}")
-        async with asyncio.timeout(20.0):
+        async with asyncio.timeout(60):
             await scripted_broker.until(lambda: len(scripted_broker.connects) > accepted)
             await link.until(lambda status: status.state == "online")
         assert await pending(link, outbox) == 0
@@ -313,7 +313,7 @@ async def test_a_disconnect_in_the_middle_sends_the_rest_again(scripted_broker: 
     async with uplink(*site_for(scripted_broker.port, batch=False), outbox, version="1") as link:
         await scripted_broker.until(lambda: sorted(taken) == list(range(1, 21)))
         assert len(scripted_broker.connects) == 2
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await link.until(lambda status: status.state == "online")
         assert await pending(link, outbox) == 0
 
@@ -329,7 +329,7 @@ async def test_two_boxes_with_one_identity_end_with_an_alarm_and_recording_goes_
         open_outbox(tmp_path / "twin", "rfid", OutboxSettings(), machine_id="twin") as other,
         uplink(site, segment, outbox, version="1") as first,
         uplink(site, segment, other, version="1") as second,
-        asyncio.timeout(20),
+        asyncio.timeout(60),
     ):
         waiting = {
             asyncio.create_task(link.until(lambda status: status.state == "taken_over")): link
@@ -360,7 +360,7 @@ async def test_a_frozen_broker_is_noticed_and_all_arrives_after_it(mosquitto: Br
             await centre.wait_for(10)
             broker.freeze()
             outbox.put(work(10))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 status = await link.until(lambda status: status.state == "offline")
             assert "nothing heard" in status.cause
             broker.thaw()
@@ -376,13 +376,13 @@ async def test_a_backlog_drains_beside_live_events_when_the_broker_comes_up(
         outbox.put(work(1000))
     await outbox.flush()
     async with uplink(*site_for(broker.port, pki.client(IDENTITY), window=4), outbox, version="1") as link:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await link.until(lambda status: status.state == "offline")
         broker.start()
         with subscriber(broker) as centre:
             await centre.wait_for(2000)
             outbox.put(work(1, "dock-1"))
-            events = await centre.wait_for(20_001, bound=30)
+            events = await centre.wait_for(20_001, bound=90)
         assert await pending(link, outbox) == 0
     assert sorted(int(event["sequence"]) for event in events) == list(range(1, 20_002))
 
@@ -397,9 +397,9 @@ async def test_a_restarted_broker_is_found_and_nothing_is_lost(mosquitto: Broker
                 outbox.put(work(500))
                 await centre.wait_for(500 * round_ + 100)
                 await asyncio.to_thread(broker.stop)
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(30):
                     await link.until(lambda status: "connection refused" in status.cause)
                 await asyncio.to_thread(broker.start)
-            await centre.wait_for(1500, bound=20)
+            await centre.wait_for(1500, bound=60)
             assert link.status.alarm is None
             assert await pending(link, outbox) == 0
