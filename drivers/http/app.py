@@ -60,6 +60,7 @@ class Desks:
         self._buckets = {name: Bucket(rate, self._now()) for name, rate in rates.items()}
         self._document = _encode(document(settings.max_body))
         self._ending = asyncio.Event()
+        self._one = asyncio.Lock()
 
     def application(self) -> Starlette:
         """As ASGI has it."""
@@ -141,16 +142,19 @@ class Desks:
 
     async def _take(self, request: Request, source: str, data: bytes, arrived: float) -> tuple[Delivery, float]:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        body = bodies.parse(data, media_type)
-        await asyncio.sleep(0)  # others have their turn in a long post; from here on it is one step, or two would begin
-        key = _key(request.headers.get("idempotency-key"), body.batch)
-        mark = digest(data)
-        known = self._deliveries.again(source, key, mark)
-        if known is not None:
-            return known, 0.0
-        sent = _date(request.headers.get("date"))
-        seen = observe(body.lines, self._desks[source], arrived, sent, self._settings.max_age)
-        return self._deliveries.begin(source, key, mark, seen.observations, body.ignored), seen.error
+        # A long post takes some 20 ms, twice: between them others have their turn, however many posts come at once.
+        async with self._one:
+            await asyncio.sleep(0)
+            body = bodies.parse(data, media_type)
+            await asyncio.sleep(0)  # from here on it is one step, or two of the same batch would begin
+            key = _key(request.headers.get("idempotency-key"), body.batch)
+            mark = digest(data)
+            known = self._deliveries.again(source, key, mark)
+            if known is not None:
+                return known, 0.0
+            sent = _date(request.headers.get("date"))
+            seen = observe(body.lines, self._desks[source], arrived, sent, self._settings.max_age)
+            return self._deliveries.begin(source, key, mark, seen.observations, body.ignored), seen.error
 
     async def _stored(self, delivery: Delivery) -> None:
         ending = asyncio.ensure_future(self._ending.wait())
