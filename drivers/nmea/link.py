@@ -14,7 +14,9 @@ from drivers.sockets import bind, dialled, received, resolved, words
 
 _HINT = "does it serve one client at a time?"
 
-_DATAGRAM = 65_535
+_DATAGRAM = 8192
+"""A receiver's datagrams have some hundred bytes. What is behind this of a longer one is not looked at: anybody may
+send it, and the sentences of 64 KiB would hold up the gateway for 100 ms."""
 
 Receive = Callable[[], Awaitable[bytes]]
 
