@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Self
 
 from drivers.contract import Antenna, Batch, Context, Disconnected, DriverError, Unreachable
 from drivers.llrp.codec.framing import PIECE, pieces
 from drivers.llrp.link import Link, connect
 from drivers.llrp.session import Memory, Session, is_report
 from drivers.llrp.settings import PortSettings, Settings
+from drivers.turns import Turns
 
 
 class LlrpDriver:
@@ -35,7 +35,7 @@ class LlrpDriver:
         observing = _Observing(link, self._settings, self._ports, self._memory, context)
         try:
             await observing.introduced()
-            yield observing
+            yield Turns(observing.turn, observing.take, observing.lost)
         finally:
             await observing.release()
 
@@ -49,7 +49,7 @@ _FRAMES = 200
 
 
 class _Observing:
-    """The batches of one connection."""
+    """One connection."""
 
     def __init__(
         self,
@@ -64,31 +64,29 @@ class _Observing:
         self._clock = context.clock
         self._loop = asyncio.get_running_loop()
         self._session = Session(settings, ports, memory, now=self._loop.time())
-        self._failure: DriverError | None = None
+        self._lives = True
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Batch:
+    def take(self) -> Batch | None:
+        """What was seen, if anything."""
         session = self._session
-        while not session.observations:
-            if self._failure is not None:
-                raise self._failure
-            try:
-                await self._turn()
-            except DriverError as error:
-                self._fail(error)
+        if not session.observations:
+            return None
         batch = Batch(session.observations[:_BATCH])
         session.observations = session.observations[_BATCH:]
         return batch
+
+    def lost(self, error: DriverError) -> None:
+        """The connection has ended."""
+        self._lives = False
+        self._session.lost(str(error), self._clock())
 
     async def introduced(self) -> None:
         """Until the reader has said what it can do."""
         try:
             while not self._session.ready:
-                await self._turn()
+                await self.turn()
         except DriverError as error:
-            self._fail(error)
+            self.lost(error)
             if isinstance(error, Disconnected) and not self._session.greeted:
                 secure = self._settings.secure
                 hint = "does it want a client certificate (tls.cert)?" if secure else "does this port expect TLS?"
@@ -97,13 +95,9 @@ class _Observing:
 
     async def release(self) -> None:
         """Lets go of the reader: says goodbye on a link that lives, so that it takes the next client at once."""
-        await self._link.close(None if self._failure else self._session.farewell())
+        await self._link.close(self._session.farewell() if self._lives else None)
 
-    def _fail(self, error: DriverError) -> None:
-        self._failure = error
-        self._session.lost(str(error), self._clock())
-
-    async def _take(self, frames: list[bytes]) -> None:
+    async def _hand_over(self, frames: list[bytes]) -> None:
         """Gives the session what came; large reports by the piece, so that others have their turn meanwhile."""
         session, received, now = self._session, self._clock(), self._loop.time()
         if sum(map(len, frames)) <= 2 * PIECE:
@@ -117,7 +111,7 @@ class _Observing:
                 session.receive((piece,), received, now)
                 await asyncio.sleep(0)
 
-    async def _turn(self) -> None:
+    async def turn(self) -> None:
         """Sends what is to be sent, then waits for frames or for the session's next deadline."""
         session, loop = self._session, self._loop
         frames: list[bytes] = []
@@ -131,6 +125,6 @@ class _Observing:
             frames = []
         now = loop.time()
         if frames:
-            await self._take(frames)
+            await self._hand_over(frames)
         if now >= session.deadline:
             session.tick(self._clock(), now)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Self
 
 from drivers.contract import Antenna, Batch, Context, Disconnected, DriverError, Unreachable
 from drivers.modbus.bus import stations
@@ -13,6 +12,7 @@ from drivers.modbus.framing import Answer, Exchange, Refusal
 from drivers.modbus.session import Memory, Session
 from drivers.modbus.settings import PortSettings, Settings
 from drivers.modbus.wire import Wire, connect
+from drivers.turns import Turns
 
 _BITS_A_SIGN = 11
 """Start, eight bits of data, parity, stop (Modbus over Serial Line 1.02, section 2.5.1)."""
@@ -38,13 +38,13 @@ class ModbusDriver:
             session = Session(stations(settings, self._ports), self._memory, settings.gap, now, settle)
             polling = _Polling(wire, session, settings, context)
             await polling.introduced()
-            yield polling
+            yield Turns(polling.turn, polling.take, polling.lost)
         finally:
             await wire.close()
 
 
 class _Polling:
-    """The batches of one connection."""
+    """One connection."""
 
     def __init__(self, wire: Wire, session: Session, settings: Settings, context: Context) -> None:
         self._wire = wire
@@ -52,36 +52,31 @@ class _Polling:
         self._settings = settings
         self._clock = context.clock
         self._loop = asyncio.get_running_loop()
-        self._failure: DriverError | None = None
         self._number = 0
         self._free_at = 0.0
         self._pause = settings.pause
         if settings.address.scheme == "rtu":
             self._pause += max(3.5 * _BITS_A_SIGN / settings.serial.baud, 0.00175)  # section 2.5.1.1
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Batch:
+    def take(self) -> Batch | None:
+        """What was seen, if anything."""
         seen = self._session.observations
-        while not seen:
-            if self._failure is not None:
-                raise self._failure
-            try:
-                await self._turn()
-            except DriverError as error:
-                self._failure = error
-                self._session.lost(str(error), self._clock())
+        if not seen:
+            return None
         batch = Batch(tuple(seen))
         seen.clear()
         return batch
+
+    def lost(self, error: DriverError) -> None:
+        """The connection has ended."""
+        self._session.lost(str(error), self._clock())
 
     async def introduced(self) -> None:
         """Until some unit has answered. Raises `Unreachable` when none of them does."""
         where = self._settings.address
         while not self._session.heard:
             try:
-                await self._turn()
+                await self.turn()
             except Disconnected as error:
                 hint = "does it take this client, want TLS, or a client certificate (tls.cert)?"
                 raise Unreachable(f"{where}: {error} before any unit had answered: {hint}") from error
@@ -90,7 +85,7 @@ class _Polling:
                 hint = "is it on, and are number, baud and wiring right?"
                 raise Unreachable(f"{where}: {deserted} within {self._settings.timeout:g} s: {hint}")
 
-    async def _turn(self) -> None:
+    async def turn(self) -> None:
         """One request and its answer, or the wait until one is due."""
         session, loop = self._session, self._loop
         task, due = session.next(loop.time())

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Self
 
 from drivers.contract import Antenna, Batch, Context, Disconnected, DriverError, Unreachable
 from drivers.nmea.link import Receive, connect
 from drivers.nmea.session import Memory, Session
 from drivers.nmea.settings import PortSettings, Settings
+from drivers.turns import Turns
 
 
 class NmeaDriver:
@@ -27,44 +27,36 @@ class NmeaDriver:
         async with connect(self._settings, self._context.interface) as receive:
             observing = _Observing(receive, self._settings, self._memory, self._context)
             await observing.introduced()
-            yield observing
+            yield Turns(observing.turn, observing.take, observing.lost)
 
 
 class _Observing:
-    """The batches of one connection."""
+    """One connection."""
 
     def __init__(self, receive: Receive, settings: Settings, memory: Memory, context: Context) -> None:
         self._receive = receive
         self._clock = context.clock
         self._loop = asyncio.get_running_loop()
         self._session = Session(settings, memory, wall=self._clock(), now=self._loop.time())
-        self._failure: DriverError | None = None
 
-    def __aiter__(self) -> Self:
-        return self
+    def take(self) -> Batch | None:
+        """What was seen, if anything."""
+        seen, self._session.observations = self._session.observations, []
+        return Batch(seen) if seen else None
 
-    async def __anext__(self) -> Batch:
-        session = self._session
-        while not session.observations:
-            if self._failure is not None:
-                raise self._failure
-            try:
-                await self._turn()
-            except DriverError as error:
-                self._failure = error
-                session.lost(str(error))
-        batch, session.observations = Batch(session.observations), []
-        return batch
+    def lost(self, error: DriverError) -> None:
+        """The connection has ended."""
+        self._session.lost(str(error))
 
     async def introduced(self) -> None:
         """Until the first sentence has come."""
         try:
             while not self._session.heard:
-                await self._turn()
+                await self.turn()
         except Disconnected as error:
             raise Unreachable(str(error)) from error
 
-    async def _turn(self) -> None:
+    async def turn(self) -> None:
         """Waits for bytes or for the session's next deadline."""
         session, loop = self._session, self._loop
         data = b""
