@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 import click
+
+PORT = click.IntRange(0, 65_535)
+"""A TCP port; 0 is any."""
+
+pty_option = click.option(
+    "--pty", type=click.Path(path_type=Path), help="Speak on a serial port; this link will lead to it."
+)
 
 
 class DurationType(click.ParamType[float]):

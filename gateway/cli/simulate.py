@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.options import PORT
 from gateway.cli.simulate_barcode import barcode
 from gateway.cli.simulate_ble import ble
 from gateway.cli.simulate_http import http
@@ -19,9 +20,6 @@ from simulators.llrp_reader.options import FAMILIES, Family, ReaderOptions, Tls
 
 if TYPE_CHECKING:
     from simulators.warehouse import Warehouse
-
-
-PORT = click.IntRange(0, 65_535)
 
 
 @click.group()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.options import AddressType, DurationType
+from gateway.cli.options import AddressType, DurationType, pty_option
 
 if TYPE_CHECKING:
     from simulators.barcode_scanner.scanner import Scanner
@@ -19,7 +19,7 @@ _ENDS = {"CR": b"\r", "LF": b"\n", "CRLF": b"\r\n", "TAB": b"\t", "none": b""}
 
 
 @click.command()
-@click.option("--pty", type=click.Path(path_type=Path), help="Speak on a serial port; this link will lead to it.")
+@pty_option
 @click.option(
     "--tcp",
     default="127.0.0.1:4001",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.options import PORT
+
 if TYPE_CHECKING:
     from simulators.modbus_plc.server import ModbusPlc
 
@@ -16,13 +18,7 @@ UNITS = click.IntRange(1, 247)
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--port",
-    default=5020,
-    show_default=True,
-    type=click.IntRange(0, 65_535),
-    help="Port; 0 takes a free one and prints it.",
-)
+@click.option("--port", default=5020, show_default=True, type=PORT, help="Port; 0 takes a free one and prints it.")
 @click.option("--rtu", is_flag=True, help="RTU frames over TCP, as through a serial server.")
 @click.option("--serial", is_flag=True, help="A serial port instead (a pseudo-terminal), whose path is printed.")
 @click.option("--pace", default=0.5, show_default=True, type=click.FloatRange(0.0, 50.0), help="Items a second.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from gateway.cli.options import AddressType
+from gateway.cli.options import AddressType, pty_option
 from simulators.gps.sentences import Blind
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _ROUND = ((43.35140, -8.39080), (43.35090, -8.39030), (43.35040, -8.38970), (43.
 
 
 @click.command()
-@click.option("--pty", type=click.Path(path_type=Path), help="Speak on a serial port; this link will lead to it.")
+@pty_option
 @click.option(
     "--tcp",
     default="127.0.0.1:10110",
