@@ -9,7 +9,7 @@ from drivers.http import clock
 from drivers.http.body import Numbered
 from drivers.http.refusal import Refusal
 from drivers.lines import Line, RecordingError, observed, seconds
-from drivers.observations import Antenna, Observation
+from drivers.observations import Antenna, Observation, Status
 
 EPC_BYTES = 62
 """A PC word counts 31 words at most (GS1 Gen2, 6.3.2.1.2.2)."""
@@ -33,6 +33,10 @@ class Desk(NamedTuple):
         own = f"{self.source}/{said}"
         return own if said is not None and own in self.antennas else self.source
 
+    def places(self, said: Antenna | None) -> bool:
+        """Whether the configuration knows that antenna, or none was said."""
+        return said is None or (said if self.source is None else f"{self.source}/{said}") in self.antennas
+
     def signal(self, name: str) -> str:
         """The signal's name: no source can give another's."""
         return name if self.source is None else f"{self.source}/{name}"
@@ -53,13 +57,16 @@ def observe(
     error = clock.offset(times, received, sent, max_age)
     found: list[Observation] = []
     for (number, line), time in zip(lines, times, strict=True):
+        placed = desk.places(line.antenna)
         line.antenna = desk.antenna(line.antenna)
         if line.signal is not None:
             line.signal = desk.signal(line.signal)
         try:
-            found.append(observed(line, clock.corrected(time, error, received, max_age), received))
+            one = observed(line, clock.corrected(time, error, received, max_age), received)
         except RecordingError as wrong:
             raise Refusal(400, str(wrong), line=number) from None
+        if placed or not isinstance(one, Status):  # how an antenna is that nobody placed says nothing of the others
+            found.append(one)
     return Observed(found, error)
 
 

@@ -54,6 +54,15 @@ def test_json_lines(media_type: str) -> None:
     assert taken(LINES, media_type).observations == SEEN
 
 
+@pytest.mark.parametrize("desk", [ALONE, SOME])
+def test_the_state_of_an_antenna_that_nobody_placed_is_not_that_of_the_others(desk: Desk) -> None:
+    line = b'{"antenna": 7, "state": "offline"}\n'
+    assert taken(line, "text/plain", desk).observations == []
+    assert taken(line + b'{"state": "offline"}', "text/plain", desk).observations == [
+        Status(desk.source, "offline", "", NOW)
+    ]
+
+
 def test_a_json_array_an_object_and_a_batch_say_the_same() -> None:
     lines = [json.loads(line) for line in LINES.splitlines() if line]
     assert taken(json.dumps(lines).encode()).observations == SEEN
