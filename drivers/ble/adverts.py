@@ -41,7 +41,7 @@ class Advert(msgspec.Struct, frozen=True, gc=False):
 
 
 class Heard(msgspec.Struct, frozen=True, gc=False):
-    """What an advertisement says in formats that are asked for; `broken` pairs the format's name and its bytes."""
+    """What an advertisement says in formats that are asked for; `broken`: which, why, its bytes."""
 
     frames: tuple[Frame, ...] = ()
     broken: tuple[tuple[Format, str, bytes], ...] = ()
@@ -95,32 +95,26 @@ def _candidates(advert: Advert, keys: Keys) -> Iterator[tuple[Format, Decoder, b
 SHORT_NAME, NAME, SERVICE_DATA, MANUFACTURER_DATA = 0x08, 0x09, 0x16, 0xFF
 """Types of AD structures (Bluetooth Assigned Numbers 2.3)."""
 
-_STARTS: Final[dict[Format, tuple[int, tuple[bytes, ...]]]] = {
-    "ibeacon": (MANUFACTURER_DATA, (b"\x4c\x00\x02\x15",)),
-    "eddystone": (SERVICE_DATA, (b"\xaa\xfe",)),
-    "ruuvi": (MANUFACTURER_DATA, (b"\x99\x04",)),
-    "bthome": (SERVICE_DATA, (b"\xd2\xfc",)),
-    "minew": (SERVICE_DATA, (b"\xe1\xff\xa1",)),
-    "ela": (MANUFACTURER_DATA, (b"\x57\x07",)),
-    "kontakt": (SERVICE_DATA, (b"\x6a\xfe",)),
-    "mikrotik": (MANUFACTURER_DATA, (b"\x4f\x09",)),
-    "estimote": (SERVICE_DATA, (b"\x9a\xfe",)),
+Pattern = tuple[int, int, bytes]
+"""Where it starts in an AD structure's data, the structure's type, and what stands there."""
+
+_PATTERNS: Final[dict[Format, tuple[Pattern, ...]]] = {
+    "ibeacon": ((0, MANUFACTURER_DATA, b"\x4c\x00\x02\x15"),),
+    "eddystone": ((0, SERVICE_DATA, b"\xaa\xfe"),),
+    "altbeacon": ((2, MANUFACTURER_DATA, b"\xbe\xac"),),  # behind any company's number
+    "ruuvi": ((0, MANUFACTURER_DATA, b"\x99\x04"),),
+    "bthome": ((0, SERVICE_DATA, b"\xd2\xfc"),),
+    "minew": ((0, SERVICE_DATA, b"\xe1\xff\xa1"),),
+    "ela": ((0, MANUFACTURER_DATA, b"\x57\x07"),),
+    "kontakt": ((0, SERVICE_DATA, b"\x6a\xfe"),),
+    "mikrotik": ((0, MANUFACTURER_DATA, b"\x4f\x09"),),
+    "estimote": ((0, SERVICE_DATA, b"\x9a\xfe"), (0, MANUFACTURER_DATA, b"\x5d\x01")),
 }
 
 
-def patterns(formats: Collection[Format], names: Collection[str]) -> list[tuple[int, int, bytes]]:
-    """What a passive scan listens for: (start, AD type, content); any of them suffices.
-
-    AltBeacon stands behind any company's number, so its pattern starts after that. A name's pattern ends at its first
-    wildcard.
-    """
-    found = [
-        (0, kind, start) for name in formats if name in _STARTS for kind, starts in (_STARTS[name],) for start in starts
-    ]
-    if "altbeacon" in formats:
-        found.append((2, MANUFACTURER_DATA, b"\xbe\xac"))
-    if "estimote" in formats:
-        found.append((0, MANUFACTURER_DATA, b"\x5d\x01"))
+def patterns(formats: Collection[Format], names: Collection[str]) -> list[Pattern]:
+    """What a passive scan listens for: any of them suffices. A name's pattern ends at its first wildcard."""
+    found = [pattern for name in formats for pattern in _PATTERNS[name]]
     for name in names:
         start = name[: min((name.find(sign) for sign in "*?[" if sign in name), default=len(name))].encode()
         found += [(0, NAME, start), (0, SHORT_NAME, start)] if start else []

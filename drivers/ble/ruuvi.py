@@ -7,7 +7,7 @@ import binascii
 import struct
 from typing import Final
 
-from drivers.ble.frames import GRAVITY, Frame, Malformed, Point, axes, by_address, humidity, need, temperature, voltage
+from drivers.ble.frames import GRAVITY, Frame, Malformed, Point, axes, by_address, humidity, temperature, voltage
 
 _THREE: Final = struct.Struct(">xBBBHhhhH")
 _FIVE: Final = struct.Struct(">xhHHhhhHBH6s")
@@ -44,8 +44,8 @@ def format_3(data: bytes) -> Frame:
 
 def format_5(data: bytes) -> Frame:
     """RAWv2: as RAWv1, finer, with a movement counter and the tag's address; what is not known is left out."""
-    if len(data) != _FIVE.size:
-        need(data[: _FIVE.size], _FIVE.size)
+    if len(data) < _FIVE.size:
+        raise Malformed(f"{len(data)} bytes are too few for RuuviTag data format 5")
     celsius, wet, pressure, x, y, z, power, movements, _, address = _FIVE.unpack_from(data)
     points: list[Point] = []
     if wet != 0xFFFF:
