@@ -318,7 +318,7 @@ def _quantity(identity: Identity, count: int) -> str:
 
 
 def _details(identity: Detailed) -> str:
-    """What was read where a list gave another name, and what else stood in a scan (`scan` is JSON already)."""
+    """What was read where the identity map has another name, and what else stood in a scan (`scan` is JSON already)."""
     raw = "" if identity.raw is None else f'"raw":{quote(identity.raw)},'
     return raw if identity.scan is None else f'{raw}"scan":{identity.scan},'
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -34,21 +32,6 @@ def sees(seen: Sequence[Observation]) -> bool:
 
 def nobody(port: int) -> dict[str, Any]:
     return {**COMMON, "url": f"tcp://127.0.0.1:{port}"}
-
-
-def held(path: str) -> bool:
-    """Whether somebody has that port for himself alone."""
-    try:
-        port = os.open(path, os.O_RDWR | os.O_NOCTTY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(port, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(port)
-    return False
 
 
 @asynccontextmanager
@@ -85,7 +68,7 @@ async def start(wiring: Wiring) -> AsyncIterator[Device]:
         yield Device(
             settings={**COMMON, "url": url, **serial},
             sees=sees,
-            busy=lambda: held(cable.path) if cable is not None else plc.connections > 0,
+            busy=lambda: cable.busy if cable is not None else plc.connections > 0,
             speak=speak,
             lose=lose,
             back=back,
