@@ -15,7 +15,7 @@ from drivers.http.complaints import Complaints
 from drivers.http.deliveries import Deliveries
 from drivers.http.observing import Desk
 from drivers.http.server import Certificate, Listener, bound
-from drivers.http.settings import SHORTEST_TOKEN, PortSettings, Settings
+from drivers.http.settings import SHORTEST_TOKEN, PortSettings, Settings, Source
 from drivers.http.sources import Known
 
 _FRESH = 5.0
@@ -114,28 +114,35 @@ class _Tokens:
         self._read = float("-inf")
         self._known: dict[str, Known] = {}
 
-    def read(self) -> None:
-        """Raises `Rejected` where a token is missing, short, or another's."""
+    def read(self, *, keep: bool = False) -> None:
+        """Raises `Rejected` where a token is missing, short, or another's; `keep`: there it stays as it was."""
         known: dict[str, Known] = {}
         seen: dict[bytes, str] = {}
         for name, source in self._sources.items():
-            hashed = None
-            if source.token is not None:
-                token = self._context.secret(source.token)
-                if len(token) < SHORTEST_TOKEN:
-                    short = f"the token of {name} is shorter than {SHORTEST_TOKEN} characters"
-                    raise Rejected(f"{short}: openssl rand -hex 32 makes one")
-                hashed = sources.digest(token)
-                if seen.setdefault(hashed, name) != name:
-                    raise Rejected(f"{name} and {seen[hashed]} have the same token: give each its own")
-            known[name] = Known(hashed, source.common_name)
+            try:
+                known[name] = Known(self._hashed(name, source, seen), source.common_name)
+            except Rejected:
+                if not keep:
+                    raise
+                known[name] = self._known[name]
         self._known = known
+
+    def _hashed(self, name: str, source: Source, seen: dict[bytes, str]) -> bytes | None:
+        if source.token is None:
+            return None
+        token = self._context.secret(source.token)
+        if len(token) < SHORTEST_TOKEN:
+            short = f"the token of {name} is shorter than {SHORTEST_TOKEN} characters"
+            raise Rejected(f"{short}: openssl rand -hex 32 makes one")
+        hashed = sources.digest(token)
+        if seen.setdefault(hashed, name) != name:
+            raise Rejected(f"{name} and {seen[hashed]} have the same token: give each its own")
+        return hashed
 
     def known(self) -> Mapping[str, Known]:
         """As of the last few seconds; what became unreadable stays as it was."""
         now = asyncio.get_running_loop().time()
         if now - self._read > _FRESH:
             self._read = now
-            with suppress(Rejected):
-                self.read()
+            self.read(keep=True)
         return self._known

@@ -400,6 +400,27 @@ async def test_a_changed_token_serves_without_a_restart(running: Any, monkeypatc
     assert (await device.source(tokens[1]).post(READ)).status == 200
 
 
+async def test_a_token_is_changed_although_that_of_another_source_is_gone(
+    running: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = {"a": "token-of-the-source-a", "b": "stolen-token-of-source-b"}
+
+    def secret(ref: str) -> str:
+        if ref not in tokens:
+            raise Rejected(f"{ref}: no such file")
+        return tokens[ref]
+
+    monkeypatch.setattr("drivers.http.driver._FRESH", 0.0)
+    sources = {name: {"token": f"${{file:{name}}}"} for name in "ab"}
+    tokens = {f"${{file:{name}}}": token for name, token in tokens.items()}
+    device = await running({"sources": sources, "token": None}, secret=secret)
+    del tokens["${file:a}"]
+    tokens["${file:b}"] = "another-token-of-source-b"
+    assert (await device.source("stolen-token-of-source-b").post(READ)).status == 401
+    assert (await device.source("another-token-of-source-b").post(READ)).status == 200
+    assert (await device.source("token-of-the-source-a").post(READ)).status == 200
+
+
 async def test_a_clock_that_was_never_set_is_put_right_and_told(running: Any) -> None:
     device = await running()
     answer = await device.source().post(b'{"code": "1", "time": 10}\n{"code": "2", "time": 12}\n')
