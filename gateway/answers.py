@@ -144,7 +144,7 @@ class Answers:
                     yield line
 
     async def _orphans(self, request: protocol.Orphans) -> AsyncGenerator[bytes, None]:
-        for one in self._parts.directory.orphans.listed(self._parts.engine.present())[: request.limit]:
+        for one in self._parts.directory.orphans.listed(self._parts.engine.sightings())[: request.limit]:
             yield msgspec.json.encode(one) + b"\n"
 
     async def _list(self, request: protocol.OutboxList) -> AsyncGenerator[bytes, None]:

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import msgspec
 
@@ -23,6 +24,7 @@ from gateway.messages import Composer, whole
 from gateway.model import Draft, Work
 from gateway.outbox.store import Outbox, open_outbox
 from gateway.pipeline import Pipeline
+from gateway.reconcile import Reconciler
 from gateway.supervisor import Backoff
 from gateway.uplink.link import uplink
 
@@ -81,6 +83,7 @@ async def running(
         made = outbox, inbox, composer, directory, engine, pipeline, link, running_devices
         parts = Parts(site, segment, version, clock(), *made)
         await nest.enter_async_context(_repeating(parts, composer, pace.health, clock))
+        await nest.enter_async_context(_reconciling(parts, composer, clock))
         await nest.enter_async_context(_answering(parts, name))
         yield parts
 
@@ -123,6 +126,19 @@ async def _repeating(
 
     async with asyncio.TaskGroup() as group:
         task = group.create_task(repeat(), name="health")
+        yield
+        task.cancel()
+
+
+@asynccontextmanager
+async def _reconciling(parts: Parts, composer: Composer, clock: Callable[[], float]) -> AsyncIterator[None]:
+    link = parts.uplink
+    publish = partial(link.publish_heard, "snapshot")
+    interval = parts.segment.uplink.snapshot_interval
+    reconciler = Reconciler(parts.engine, composer, parts.outbox, publish, clock, interval)
+    link.on_request = lambda request: reconciler.ask(request.snapshot or "")
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(reconciler.run(), name="snapshots")
         yield
         task.cancel()
 

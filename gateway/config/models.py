@@ -87,6 +87,8 @@ class Uplink(Settings):
     """The longest pause before an event the broker refused is sent again; the first is `backoff_min`."""
     state_interval: Positive = 30.0
     """How often `state` says that the segment is online."""
+    snapshot_interval: Positive = 900.0
+    """How often each zone says what is present there, for the centre to compare."""
     grace: Positive = 5.0
     """How long a shutdown waits for what is still to be sent."""
 

@@ -40,6 +40,7 @@ class Uplink(msgspec.Struct, frozen=True):
     takeover_backoff: float = 60.0
     refused_backoff: float = 5.0
     state_interval: float = 30.0
+    snapshot_interval: float = 900.0
     grace: float = 5.0
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from drivers.observations import Antenna
 from gateway.identity.resolve import Rename
-from gateway.model import Identity, Present, Transition
+from gateway.model import Identity, Sighting, Transition
 
 NAMELESS = frozenset(("raw", "afi", "ibeacon", "eddystone", "ble", "code"))
 """Schemes of identifiers that are no GS1 id and no other EPC."""
@@ -98,9 +98,9 @@ class Orphans:
         """Under its old one, it may still depart or end a passage."""
         return self._rename is not None and self._rename(identity) is not None
 
-    def listed(self, present: Iterable[Present] = ()) -> list[Orphan]:
+    def listed(self, present: Iterable[Sighting] = ()) -> list[Orphan]:
         """The latest first. Of what is present still, `present` knows better when it was seen last."""
-        seen = {one.object.uri: one.last_seen for one in present if one.object.uri in self._known}
+        seen = {one.uri: one.last_seen for one in present if one.uri in self._known}
         ones = (
             msgspec.structs.replace(one, last_seen=max(one.last_seen, seen.get(uri, 0.0)), reads=max(1, one.reads))
             for uri, (_, one) in self._known.items()

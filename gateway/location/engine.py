@@ -194,6 +194,22 @@ class Engine:
         return chain(self._zones.present(), iter(self._restored))
 
     @property
+    def zones(self) -> list[str]:
+        """Names of the zones there are now."""
+        return [point.name for point in self._floor.points.values() if point.kind == "zone"]
+
+    def standing(self) -> dict[str, list[str]]:
+        """The URIs of what is in each zone that holds anything."""
+        found = self._zones.standing()
+        for one in self._restored:
+            found.setdefault(one.read_point, []).append(one.object.uri)
+        return found
+
+    def observing(self, zone: str) -> tuple[bool, float]:
+        """Whether all antennas of a zone observe, and since when that is so (Unix seconds)."""
+        return self._watch.state(self._floor.letters(zone, "zone"), self._now)
+
+    @property
     def present_count(self) -> int:
         """How many are in a zone or quiet at a checkpoint, without counting them."""
         quiet = sum(checkpoint.present_count for checkpoint in self._checkpoints.values())

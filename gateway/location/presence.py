@@ -61,6 +61,14 @@ class Zones:
         """Who is where."""
         return (self._present(tag) for tag in self._objects.values() if tag.here >= 0)
 
+    def standing(self) -> dict[str, list[str]]:
+        """The URIs of what is in each zone."""
+        found: list[list[str]] = [[] for _ in self._rule.zones]
+        for tag in self._objects.values():
+            if tag.here >= 0:
+                found[tag.here].append(tag.identity.uri)
+        return {zone.name: uris for zone, uris in zip(self._rule.zones, found, strict=True)}
+
     def touched(self, limit: int) -> list[Sighting]:
         """Those whose last_seen moved on since it was stored, each once."""
         some, self._touched = self._touched[:limit], self._touched[limit:]
@@ -136,20 +144,8 @@ class Zones:
             self._settle(tag, due, now, out)
 
     def _fresh(self, identity: Identity, key: Key | None, time: float) -> Tag:
-        return Tag(
-            identity=identity,
-            key=key,
-            armed=-math.inf,
-            ports="",
-            levels=self._rule.evidence(),
-            here=-1,
-            rival=-1,
-            first_seen=time,
-            last_seen=time,
-            placed=-math.inf,
-            decided=-math.inf,
-            written=time,
-        )
+        levels = self._rule.evidence()
+        return Tag(identity=identity, key=key, levels=levels, first_seen=time, last_seen=time, written=time)
 
     def _meet(self, read: Read, key: Key, place: Place, time: float, now: float, out: list[Outcome]) -> Tag | None:
         """The tag of an identifier not met before: a new one, or an object known by another identifier."""

@@ -138,6 +138,13 @@ class Watch:
         """Whether all antennas observed all the time since then: the quick answer, right nearly always."""
         return not self.dark and since >= self.last_return
 
+    def state(self, letters: str, now: float) -> tuple[bool, float]:
+        """Whether all these antennas observe, and since when that is so; at `now` at the latest."""
+        eyes = [self._eyes[ord(letter)] for letter in letters]
+        dark = [one.since for one in eyes if not one.observing]
+        changed = min(dark) if dark else max((one.gaps[-1][1] for one in eyes if one.gaps), default=now)
+        return bool(eyes) and not dark, changed if changed > _NEVER else now
+
     def silence(self, letters: str, since: float) -> Silence:
         """How well these antennas observed the time since then."""
         blind: float | None = None

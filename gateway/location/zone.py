@@ -49,7 +49,7 @@ _WEIGHT, _TOTAL, _LAST, _READS, _PEAK, _STRIDE = 0, 1, 2, 3, 4, 5
 _UNHEARD = array("d", (0.0, 0.0, 0.0, 0.0, NO_LEVEL))
 
 
-class Tag(msgspec.Struct, gc=False, weakref=False):
+class Tag(msgspec.Struct, gc=False, weakref=False, kw_only=True):
     """A tag in the zones. `ports` holds the letters of the antennas that heard it, `levels` a row of numbers for each.
 
     `here` is the zone it is in (-1: not decided), `rival` the one that may take it. `placed` is the eventTime of its
@@ -58,15 +58,15 @@ class Tag(msgspec.Struct, gc=False, weakref=False):
 
     identity: Identity
     key: Key | None
-    armed: float
-    ports: str
+    armed: float = -math.inf
+    ports: str = ""
     levels: array[float]
-    here: int
-    rival: int
+    here: int = -1
+    rival: int = -1
     first_seen: float
     last_seen: float
-    placed: float
-    decided: float
+    placed: float = -math.inf
+    decided: float = -math.inf
     written: float
 
 

@@ -100,6 +100,8 @@ class Outbox:
         self._open = False
         self._aborted = False
         self._put = 0
+        self._last = 0
+        self._marks: dict[int, asyncio.Future[int]] = {}
         self.backlog = 0
         """Works put and not yet committed."""
         self.stream = ""
@@ -154,9 +156,13 @@ class Outbox:
     def _on_commit(self, news: Committed) -> None:
         self.stats = news.stats
         self.backlog -= len(news.works)
+        if self._marks:
+            self._reach(news)
         for work in news.works:
             for callback in work.stored:
                 self._loop.call_soon(callback)
+        if news.rows:
+            self._last = news.rows[-1].sequence
         if news.waiting:
             self._claimable.set()
         if news.rows:
@@ -249,6 +255,28 @@ class Outbox:
             self._mailbox.hurry()
             await self._progress.wait()
         self._check()
+
+    async def position(self) -> int:
+        """The sequence of the newest event of this epoch put before the call, once that is stored; 0 if there is none.
+
+        What is put later has a greater one, even where it is stored in the same commit.
+        """
+        mark = Work()
+        reached: asyncio.Future[int] = self._loop.create_future()
+        self._waiting.add(reached)  # type: ignore[arg-type]
+        reached.add_done_callback(self._waiting.discard)
+        self._marks[id(mark)] = reached
+        self.put(mark)
+        self._mailbox.hurry()
+        return await reached
+
+    def _reach(self, news: Committed) -> None:
+        drafts = 0
+        for work in news.works:
+            drafts += len(work.drafts)
+            reached = self._marks.pop(id(work), None)
+            if reached is not None and not reached.done():
+                reached.set_result(news.rows[drafts - 1].sequence if drafts else self._last)
 
     # Out.
 

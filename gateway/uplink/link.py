@@ -78,7 +78,7 @@ class Uplink:
         self._segment = segment
         self._settings = segment.uplink
         self._outbox = outbox
-        self._on_request = on_request
+        self.on_request = on_request
         self._version = version
         self._clock = clock
         self._loop = asyncio.get_running_loop()
@@ -127,6 +127,12 @@ class Uplink:
     def publish_unstored(self, channel: Channel, name: str | None, payload: bytes) -> bool:
         """Send a message that is not stored (a snapshot page, health again), once; False while it cannot be taken."""
         return self.sender.post(Post(self._topic(channel, name), payload))
+
+    async def publish_heard(self, channel: Channel, name: str | None, payload: bytes) -> bool:
+        """Send a message that is not stored, and wait for its PUBACK; False where it cannot be taken or is refused."""
+        answered: asyncio.Future[int] = self._loop.create_future()
+        sent = self.sender.post(Post(self._topic(channel, name), payload, answered=answered))
+        return sent and await answered < FAILURE
 
     def configured(self, site: Site) -> None:
         """Say from now on that this configuration runs; what the uplink itself is made from is the same in it."""
@@ -242,8 +248,8 @@ class Uplink:
         self._requests_left -= 1
         if request.state:
             self._state_due = True
-        if request.snapshot is not None and self._on_request is not None:
-            self._on_request(request)
+        if request.snapshot is not None and self.on_request is not None:
+            self.on_request(request)
 
     @staticmethod
     async def _before_end(connection: Connection, awaited: Awaitable[Any]) -> None:

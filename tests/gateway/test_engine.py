@@ -404,3 +404,19 @@ def test_a_clock_that_is_set_keeps_checkpoints_quiet_and_gates_as_they_are(walk,
     w.reach(10_100.0 + by)
     w.read(10_100.0 + by)
     assert [one.object.uri for one in w.events if one.kind == "observed"] == ["urn:test:a", "urn:test:a"]
+
+
+def test_what_stands_in_each_zone_and_whether_it_is_observed(walk, zones):
+    w = walk(zones())
+    w.stay(100, 105, 1)
+    w.stay(100, 105, 2, tag="b")
+    assert w.engine.zones == ["z1", "z2"]
+    assert w.engine.standing() == {"z1": ["urn:test:a"], "z2": ["urn:test:b"]}
+    assert w.engine.observing("z1")[0]
+    w.state(106.0, "offline", 1)
+    assert w.engine.observing("z1") == (False, 106.0)
+    assert w.engine.observing("z2")[0]
+    w.state(110.0, "online", 1)
+    assert w.engine.observing("z1") == (True, 110.0)
+    again = walk(zones(), w.engine.present())
+    assert again.engine.standing() == {"z1": ["urn:test:a"], "z2": ["urn:test:b"]}

@@ -9,7 +9,7 @@ from drivers.contract import Read
 from gateway.identity.mapping import IdentityMap
 from gateway.identity.orphans import Orphans
 from gateway.identity.resolve import identify
-from gateway.model import Identity, Present, Source, Transition, TransitionKind
+from gateway.model import Identity, Sighting, Source, Transition, TransitionKind
 
 TAG = identify(Read("epc", bytes.fromhex("E2806894000050061C5A1234"), 0.0))
 SSCC = Identity("urn:epc:id:sscc:952012.03456789123", "sscc", "instance", "https://id.gs1.org/00/095201234567891235")
@@ -42,7 +42,7 @@ def test_events_and_presence_say_how_often_where_and_until_when() -> None:
     [one] = orphans.listed()
     assert (one.first_seen, one.last_seen, one.reads) == (5.0, 8.0, 7)
     assert (one.device, one.antenna, one.read_point) == ("other", 4, "belt")
-    [one] = orphans.listed([Present(TAG, "belt", 5.0, 99.0), Present(SSCC, "belt", 5.0, 100.0)])
+    [one] = orphans.listed([Sighting(TAG.uri, "belt", 99.0), Sighting(SSCC.uri, "belt", 100.0)])
     assert one.last_seen == 99.0
 
 

@@ -312,3 +312,17 @@ async def test_rows_that_come_back_after_the_end_are_pending_at_the_next_opening
     outbox._give_back(rows)  # what a claim does that was cancelled and is answered late
     async with outbox_in(tmp_path / "rfid") as outbox:
         assert [number_of(row) for row in await outbox.claim("historical", 10, 1 << 20)] == [1]
+
+
+async def test_a_position_is_that_of_what_was_put_before_it(tmp_path):
+    async with outbox_in(tmp_path / "rfid") as outbox:
+        assert await outbox.position() == 0
+        outbox.put(Work((draft(1), draft(2))))
+        before = asyncio.ensure_future(outbox.position())
+        await asyncio.sleep(0)
+        outbox.put(Work((draft(3),)))
+        # All of it is one commit, and yet the third event is behind the position.
+        assert await before == 2
+        assert await outbox.position() == 3
+    async with outbox_in(tmp_path / "rfid") as outbox:
+        assert await outbox.position() == 0
