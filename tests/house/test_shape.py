@@ -59,9 +59,13 @@ def test_nothing_is_left_unfinished() -> None:
     assert not found
 
 
+STANDARD = {"home", "mnt", "opt", "root", "srv", "tmp", "var"}
+
+
 def test_names_no_machine() -> None:
     """Paths of the machine this was built on say nothing to anyone else."""
-    here = f"{ROOT.parent}/"
+    # A checkout may stand in a folder that every machine has.
+    here = f"{ROOT if len(ROOT.parent.parts) < 3 and ROOT.parent.name in STANDARD else ROOT.parent}/"
     if not tracked() or len(here) < 4:
         pytest.skip("this is no git checkout")
     found = [str(path) for path in tracked() if here.encode() in path.read_bytes()]
