@@ -158,15 +158,19 @@ class Mosquitto:
         return self._process.pid
 
     def start(self) -> None:
-        """Returns when it listens."""
+        """Returns when it serves: mosquitto forgets a SIGTERM that comes between its first words and its main loop."""
         assert MOSQUITTO is not None
         self._process = subprocess.Popen(
             [MOSQUITTO, "-c", str(self._folder / "mosquitto.conf")], stderr=subprocess.PIPE, text=True
         )
-        listening = threading.Event()
-        self._drain = threading.Thread(target=self._read_log, args=(self._process, listening), daemon=True)
+        words = {"running": threading.Event(), "New connection from": threading.Event()}
+        self._drain = threading.Thread(target=self._read_log, args=(self._process, words), daemon=True)
         self._drain.start()
-        if not listening.wait(_STARTED):
+        listening, serving = words.values()
+        if listening.wait(_STARTED):
+            with socket.create_connection(("127.0.0.1", self.port), _STARTED):
+                serving.wait(_STARTED)
+        if not serving.is_set():
             self.kill()
             raise AssertionError(f"mosquitto did not start: {self.log}")
 
@@ -207,12 +211,13 @@ class Mosquitto:
         assert process.stderr is not None
         process.stderr.close()
 
-    def _read_log(self, process: subprocess.Popen[str], listening: threading.Event) -> None:
+    def _read_log(self, process: subprocess.Popen[str], words: dict[str, threading.Event]) -> None:
         assert process.stderr is not None
         for line in process.stderr:
             self.log.append(line.rstrip())
-            if line.rstrip().endswith("running"):
-                listening.set()
+            for word, said in words.items():
+                if word in line:
+                    said.set()
 
 
 class Received(NamedTuple):
