@@ -10,7 +10,7 @@ import zlib
 from functools import cache
 from importlib.resources import files
 
-SMALL = 400
+SMALL = 32
 """Events up to which a commit is small."""
 
 _MARK = b"\x01"

@@ -35,13 +35,15 @@ class Presence:
         self._sql = connection
         self._places: defaultdict[str, dict[str, int]] = defaultdict(dict)
         self._left: OrderedDict[Key, int] = OrderedDict()
+        self._vacant: set[int] = set()
+        """The places of `_left`. The table may still say who was there before them."""
         self._next = 1
         self.due = _NEVER
         """When absences have waited long enough (monotonic seconds)."""
 
     def load(self) -> list[Present]:
         """All that was present at the last commit."""
-        self._find({})
+        self._find(set())
         return [
             Present(Identity(uri, scheme, kind, link, number), read_point, since, last_seen, point_kind)
             for uri, read_point, scheme, kind, link, number, since, last_seen, point_kind in self._sql.execute(
@@ -50,14 +52,16 @@ class Presence:
             )
         ]
 
-    def _find(self, left: Mapping[Key, int]) -> None:
-        """Learn from the table who is where; of those `left`, that they are gone."""
+    def _find(self, vacant: set[int]) -> None:
+        """Learn from the table who is where; of those whose place is vacant, that they are gone."""
         self._places.clear()
         self._left.clear()
+        self._vacant.clear()
         self._next = 1
         for place, uri, read_point in self._sql.execute("SELECT id, uri, read_point FROM presence ORDER BY id"):
-            if (uri, read_point) in left:
+            if place in vacant:
                 self._left[uri, read_point] = place
+                self._vacant.add(place)
             else:
                 self._places[read_point][uri] = place
             self._next = place + 1
@@ -65,13 +69,13 @@ class Presence:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Around the file's: what is rolled back there is forgotten here."""
-        left, due = dict(self._left), self.due
+        vacant, due = set(self._vacant), self.due
         try:
             yield
         except sqlite3.OperationalError:
             # What broke the transaction is the error to show, not that the table cannot be read either.
             with suppress(sqlite3.Error):
-                self._find(left)
+                self._find(vacant)
             self.due = due
             raise
 
@@ -86,6 +90,7 @@ class Presence:
                     place = self._places[change.read_point].pop(change.uri, None)
                     if place is not None:
                         self._left[key] = place
+                        self._vacant.add(place)
                         puts.pop(place, None)
                         if work.drafts:
                             firm.append(key)
@@ -109,11 +114,13 @@ class Presence:
                     place = self._left.popitem(last=False)[1]
                 else:
                     place, self._next = self._next, self._next + 1
+            self._vacant.discard(place)
             places[uri] = place
         return place
 
     def _sweep(self, keys: Iterable[Key]) -> None:
         gone = [(place,) for key in keys if (place := self._left.pop(key, None)) is not None]
+        self._vacant.difference_update(place for (place,) in gone)
         self._sql.executemany(_DROP, gone)
 
     def touch(self, seen: Mapping[Key, float]) -> None:

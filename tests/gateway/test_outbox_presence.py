@@ -128,3 +128,16 @@ async def test_the_wal_has_its_size_from_the_start_and_keeps_it(tmp_path):
             outbox.put(Work((DRAFT,), (there("a"),)))
             await outbox.flush()
         assert (wal.stat().st_size, wal.stat().st_blocks) == (size, blocks)
+
+
+def test_who_comes_and_goes_in_one_commit_does_not_bring_back_whose_place_it_took():
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrations.migrate(connection, ":memory:")
+        presence = Presence(connection)
+        presence.load()
+        a, b = there("a", "belt-1"), there("b", "belt-1")
+        transact(connection, presence, [Work((), (a,))], 0.0, "commit")
+        transact(connection, presence, [Work((), (Absent("a", "belt-1"), b, Absent("b", "belt-1")))], 0.0, "commit")
+        transact(connection, presence, [], 0.0, "fail")
+        transact(connection, presence, [], 2 * LINGER, "commit")
+        assert list(presence.load()) == []
