@@ -163,7 +163,8 @@ class Mosquitto:
         self._process = subprocess.Popen(
             [MOSQUITTO, "-c", str(self._folder / "mosquitto.conf")], stderr=subprocess.PIPE, text=True
         )
-        words = {"running": threading.Event(), "New connection from": threading.Event()}
+        # At the end of its line: the name of a test may be part of a path that mosquitto mentions.
+        words = {" running\n": threading.Event(), "New connection from 127.": threading.Event()}
         self._drain = threading.Thread(target=self._read_log, args=(self._process, words), daemon=True)
         self._drain.start()
         listening, serving = words.values()
