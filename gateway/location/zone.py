@@ -182,6 +182,24 @@ class ZoneRule:
                 leader, most = zone, strength
         return leader, most - own
 
+    def strengths(self, tag: Tag) -> list[tuple[str, float]]:
+        """(zone, dB) of what is weighed for a tag now, the strongest first; zones that never heard it are left out.
+
+        A level in dBm where reads are many, drawn to the floor where they are few or old. For people and tools.
+        """
+        prior = SUPPORT * math.exp(tag.levels[_CLOCK] / TAU)
+        found: dict[str, float] = {}
+        for index, letter in enumerate(tag.ports):
+            at = _HEAD + index * _STRIDE
+            level = (tag.levels[at + _TOTAL] + prior * self._floor) / (tag.levels[at] + prior)
+            zone = self.zones[self._zone_of[letter]].name
+            found[zone] = max(level, found.get(zone, level))
+        return sorted(found.items(), key=lambda one: (-one[1], one[0]))
+
+    def learned(self) -> list[tuple[str, float]]:
+        """(letter of the antenna, dB) that was learned to be added to its levels, the configured offset left aside."""
+        return [(letter, 0.0) for letters in self.letters for letter in letters]
+
     def turned(self, tag: Tag) -> float:
         """When the rival took the lead."""
         return tag.levels[_TURNED]

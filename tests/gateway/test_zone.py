@@ -6,6 +6,8 @@ import pytest
 
 from drivers.contract import Read
 from gateway.location import memory
+from gateway.location.floor import Floor
+from gateway.location.zone import Tag, ZoneRule
 from gateway.model import Absent, Identity, Port, Present, ReadPoint
 
 A = "urn:test:a"
@@ -194,6 +196,22 @@ def test_the_toggle_bit_makes_another_identifier_of_the_same_bytes(walk, zones):
     w.read(100.0, pc=0x3000)
     w.read(100.0, pc=0x31A1)
     assert {one.object.uri for one in w.events} == {A, "urn:test:a.afi"}
+
+
+def test_what_is_weighed_can_be_asked(zones):
+    floor = Floor(zones(3))
+    rule = ZoneRule(floor)
+    identity = Identity(A, "sgtin", "instance")
+    tag = Tag(identity=identity, key=None, levels=rule.evidence(), first_seen=100.0, last_seen=100.0, written=100.0)
+    near, far, _ = floor.places
+    for _ in range(20):
+        rule.hear(tag, near, -50.0, 0.1)
+        rule.hear(tag, far, -65.0, 0.1)
+    (first, most), (second, less) = rule.strengths(tag)
+    assert (first, second) == ("z1", "z2")
+    assert -60.0 < most <= -50.0
+    assert less < most - 10.0
+    assert [letter for letter, _ in rule.learned()] == [place.letter for place in floor.places]
 
 
 # Late reads
