@@ -13,6 +13,9 @@ TIME_ERROR = 5
 PLAUSIBLE = 1767225600.0
 """2026-01-01: no gateway of this version ran before; an earlier clock was never set."""
 
+_EVERY = 10.0
+"""Seconds for which an answer of the kernel serves."""
+
 _libc = ctypes.CDLL(None)
 
 
@@ -27,3 +30,18 @@ def clock_state(now: float) -> ClockState:
     if now < PLAUSIBLE:
         return "unset"
     return "synchronized" if kernel_synchronized() else "holdover"
+
+
+class HostClock:
+    """The state of the clock, looked up again every 10 s."""
+
+    def __init__(self) -> None:
+        self._state: ClockState = "unset"
+        self._due = -float("inf")
+
+    def state(self, now: float, wall: float) -> ClockState:
+        """As of `now` (monotonic), at most 10 s old."""
+        if now >= self._due:
+            self._due = now + _EVERY
+            self._state = clock_state(wall)
+        return self._state

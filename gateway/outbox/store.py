@@ -16,6 +16,7 @@ from typing import Literal, TypeVar
 from gateway.config import site
 from gateway.model import Present, Sighting, Work
 from gateway.outbox import database, queries
+from gateway.outbox.futures import finish, refuse, resolve
 from gateway.outbox.lock import exclusive
 from gateway.outbox.mailbox import Mailbox
 from gateway.outbox.news import Committed, Opened, Plan
@@ -134,7 +135,7 @@ class Outbox:
                 owner.uncancel()
             self._open = False
             self._mailbox.close()
-            await _finish(done)
+            await finish(done)
             executor.shutdown(wait=False)
         if self._error is None and (error := done.exception()) is not None:
             raise self._fail(error)
@@ -212,9 +213,9 @@ class Outbox:
             try:
                 result = function()
             except OutboxError as error:
-                self._loop.call_soon_threadsafe(_refuse, future, error)
+                self._loop.call_soon_threadsafe(refuse, future, error)
             else:
-                self._loop.call_soon_threadsafe(_resolve, future, result, undo)
+                self._loop.call_soon_threadsafe(resolve, future, result, undo)
 
         self._mailbox.command(command)
         return await future
@@ -370,27 +371,3 @@ class Outbox:
 def _machine_id() -> str:
     """systemd's machine-id(5); a box without one is known by nothing, and never changes."""
     return MACHINE_ID.read_text(encoding="ascii").strip() if MACHINE_ID.exists() else ""
-
-
-async def _finish(done: asyncio.Future[None]) -> None:
-    """Wait for the writer's end whatever happens: the lock must not be let go while it writes."""
-    cancelled: asyncio.CancelledError | None = None
-    while not done.done():
-        try:
-            await asyncio.wait([done])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled
-
-
-def _resolve(future: asyncio.Future[T], result: T, undo: Callable[[T], None] | None) -> None:
-    if not future.done():
-        future.set_result(result)
-    elif undo is not None and future.cancelled():
-        undo(result)
-
-
-def _refuse(future: asyncio.Future[T], error: OutboxError) -> None:
-    if not future.done():
-        future.set_exception(error)

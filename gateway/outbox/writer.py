@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 from gateway.model import Work
 from gateway.outbox import database, queries
 from gateway.outbox.claims import Claims
-from gateway.outbox.host_clock import ClockState, clock_state
+from gateway.outbox.host_clock import HostClock
 from gateway.outbox.ledger import Ledger, state_number
 from gateway.outbox.mailbox import GROUP, Mailbox
 from gateway.outbox.news import Committed, Opened, Plan
@@ -42,7 +42,6 @@ MOST = 2000
 """Events a commit takes of a longer queue: one fsync for more of them."""
 
 _ALL = 1 << 30
-_CLOCK_EVERY = 10.0
 _CLOSE_GRACE = 5.0
 _NEVER = float("inf")
 
@@ -62,8 +61,7 @@ class Writer:
         self._retention = Retention(plan.keep_sent)
         self._seen: dict[tuple[str, str], float] = {}
         self._cause: str | None = None
-        self._clock_state: ClockState = "unset"
-        self._clock_checked = -_NEVER
+        self._clock = HostClock()
         self._appended = self._commits = self._corrupt = 0
 
     def run(self, opened: Callable[[Opened], None], committed: Callable[[Committed], None]) -> None:
@@ -179,7 +177,7 @@ class Writer:
 
     def _write(self, batch: tuple[Work, ...], now: float) -> list[Row]:
         ledger, wall = self._ledger, self._plan.clock()
-        state = self._clock(now, wall)
+        state = self._clock.state(now, wall)
         settled = list(islice(self._mailbox.settled, self._settle_most)) if self._settling(now) else []
         if settled and self._cause is not None:
             self._retry_at = now  # what was settled can be deleted
@@ -314,12 +312,6 @@ class Writer:
                 mailbox.wait(0.1)
                 if now >= self._retry_at:
                     self._relieve(now)
-
-    def _clock(self, now: float, wall: float) -> ClockState:
-        if now - self._clock_checked >= _CLOCK_EVERY:
-            self._clock_checked = now
-            self._clock_state = clock_state(wall)
-        return self._clock_state
 
     def _stats(self) -> OutboxStats:
         stored, pending, dead = self._ledger.counts
