@@ -2,15 +2,16 @@
 
 It routes each read to the rule of its read point, states to the watch, signals to the gates, and fires deadlines. Zones
 of a segment share one rule, since a tag is in one of them at most; each portal and each checkpoint has its own.
+Zones and portals decide on a grid of time (`steps`), checkpoints at once.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
-from drivers.observations import Observation, Read, Signal, Status
+from drivers.observations import Antenna, Observation, Read, Signal, Status
 from gateway.ids import Ids, text
 from gateway.location.admission import Admission, Met
 from gateway.location.checkpoint import Checkpoint
@@ -19,6 +20,7 @@ from gateway.location.gate import GateState
 from gateway.location.outcome import Counts, Key, Outcome, key
 from gateway.location.portal import Portal
 from gateway.location.presence import Zones
+from gateway.location.steps import Hear, Steps, step_before, step_from
 from gateway.location.watch import Watch
 from gateway.model import Absent, Identity, Present, ReadPoint, Rules, Sighting, Transition
 
@@ -33,7 +35,8 @@ RESYNC = 60.0
 _WEAKEST, _STRONGEST = -150.0, 50.0
 """dBm: what is outside, NaN too, is no level."""
 
-_Hear = Callable[[Read, Key, Place, float, float, float, list[Outcome]], None]
+_NOBODY = Read("epc", b"", 0.0)
+"""Stands where what was heard is not a read."""
 
 
 class Engine:
@@ -65,8 +68,9 @@ class Engine:
         self._zones = Zones(self._floor, self._watch, self._admission, self.counts)
         self._checkpoints: dict[str, Checkpoint] = {}
         self._portals: dict[str, Portal] = {}
-        self._hear: dict[str, _Hear] = {}
-        self._rules: tuple[Zones | Portal | Checkpoint, ...] = ()
+        self._hear: dict[str, Hear] = {}
+        self._steps = Steps()
+        self._stepping: tuple[Zones | Portal, ...] = ()
         self._lost = lost
         self._assume_online = assume_online
         self._restored = list(present)
@@ -83,7 +87,7 @@ class Engine:
             elif point.kind == "portal" and point.name not in self._portals:
                 self._portals[point.name] = Portal(point, self._floor, self._admission, self.counts, self._new_id)
         self._hear = {point.name: self._rule(point).hear for point in self._floor.points.values()}
-        self._rules = (self._zones, *self._portals.values(), *self._checkpoints.values())
+        self._stepping = (self._zones, *self._portals.values())
 
     def _rule(self, point: ReadPoint) -> Zones | Portal | Checkpoint:
         if point.kind == "checkpoint":
@@ -96,12 +100,19 @@ class Engine:
 
         The first call, to `feed` or to `advance`, is due whenever its caller starts.
         """
-        first: float | None = None
-        for rule in self._rules:
+        steps = self._steps
+        if steps.ready:
+            return self._now
+        first = steps.end
+        for rule in self._stepping:
             deadline = rule.deadline
-            if deadline is not None and (first is None or deadline < first):
+            if deadline is not None and deadline < first:
+                first = step_from(deadline)
+        for checkpoint in self._checkpoints.values():
+            deadline = checkpoint.deadline
+            if deadline is not None and deadline < first:
                 first = deadline
-        return first
+        return first if first < math.inf else None
 
     def feed(self, device: str, observations: Sequence[Observation], now: float) -> list[Outcome]:
         """Take a batch of a device at the time of decision `now` (Unix seconds, never back). Deadlines fire first."""
@@ -109,19 +120,29 @@ class Engine:
         now = self._now
         if not observations:
             return out
-        counts = self.counts
         if self._assume_online and not self._watch.knows(device):
             first = observations[0]
             if not (isinstance(first, Status) and first.antenna is None) and self._watch.meet(
-                device, _past(first.time, now)
+                device, step_before(_past(first.time, now))
             ):
                 self._thaw(now)
-        places = self._floor.devices.get(device, {})
+        self._take(device, self._floor.devices.get(device, {}), observations, now, out)
+        self._steps.noted(now)
+        return out
+
+    def _take(
+        self,
+        device: str,
+        places: Mapping[Antenna | None, Place],
+        observations: Sequence[Observation],
+        now: float,
+        out: list[Outcome],
+    ) -> None:
+        counts, rules, heard = self.counts, self._hear, self._steps.heard
         whole = places.get(None)
-        rules = self._hear
         for seen in observations:
             if type(seen) is not Read:
-                self._other(device, seen, now, out)
+                self._other(device, seen, now)
                 continue
             counts.reads += 1
             place = places.get(seen.antenna, whole)
@@ -140,10 +161,14 @@ class Engine:
                 if level < place.floor:
                     counts.weak += 1
                     continue
-            rules[place.point.name](seen, key(seen), place, level, time, now, out)
-        return out
+            point = place.point
+            hear = rules[point.name]
+            if point.kind == "checkpoint":
+                hear(seen, key(seen), place, level, time, now, out)
+            else:
+                heard.append((time, place.letter, seen.value, level, key(seen), seen, place, hear))
 
-    def _other(self, device: str, seen: Observation, now: float, out: list[Outcome]) -> None:
+    def _other(self, device: str, seen: Observation, now: float) -> None:
         if isinstance(seen, Status):
             if self._watch.status(device, seen, _past(seen.time, now)):
                 self._thaw(now)
@@ -153,7 +178,14 @@ class Engine:
                 gate.hear(device, seen.name, seen.value, time)
             place = self._floor.devices.get(device, {}).get(seen.name)
             if place is not None and place.point.kind == "zone" and not seen.value:
-                self._zones.vacate(place, time, now, out)
+                # After all reads of that moment: they are what the antenna heard before it was empty.
+                after = math.nextafter(time, math.inf)
+                self._steps.heard.append((after, place.letter, b"", time, b"", _NOBODY, place, self._vacate))
+
+    def _vacate(
+        self, _read: Read, _key: Key, place: Place, since: float, _after: float, now: float, out: list[Outcome]
+    ) -> None:
+        self._zones.vacate(place, since, now, out)
 
     def _thaw(self, now: float) -> None:
         self._zones.thaw(now)
@@ -166,11 +198,44 @@ class Engine:
         out: list[Outcome] = []
         if self._watch.dark or self._restored or self._lost:
             self._begin(now, out)
-        for rule in self._rules:
+        for checkpoint in self._checkpoints.values():
+            deadline = checkpoint.deadline
+            if deadline is not None and deadline <= now:
+                checkpoint.advance(now, out)
+        if self._steps.end <= now:
+            self._steps.close()
+        step = step_before(now)
+        if self._steps.ready:
+            self._weigh(step, out)
+        if not self._steps.ready:
+            self._expire(step, out)
+        return out
+
+    def _weigh(self, step: float, out: list[Outcome]) -> None:
+        """A slice of what was heard until that step, or in the one that runs, where it is a flood."""
+        some = self._steps.take()
+        step = max(step, min(some[-1][0], self._now))
+        for time, _, _, level, name, read, place, hear in some:
+            hear(read, name, place, level, time, step, out)
+
+    def _expire(self, now: float, out: list[Outcome]) -> None:
+        for rule in self._stepping:
             deadline = rule.deadline
             if deadline is not None and deadline <= now:
                 rule.advance(now, out)
+
+    def finish(self) -> list[Outcome]:
+        """Time ends here, within a step: decide what it heard so far, and what is due."""
+        out = self.advance(self._now)
+        self._hasten(out)
+        self._expire(self._now, out)
         return out
+
+    def _hasten(self, out: list[Outcome]) -> None:
+        """Weigh all that waits for the end of its step."""
+        self._steps.close()
+        while self._steps.ready:
+            self._weigh(self._now, out)
 
     def _begin(self, now: float, out: list[Outcome]) -> None:
         """The first time there is: restored presence waits from here."""
@@ -204,6 +269,19 @@ class Engine:
         for one in self._restored:
             found.setdefault(one.read_point, []).append(one.object.uri)
         return found
+
+    def weighed(self, uri: str) -> tuple[str | None, list[tuple[str, float]]]:
+        """The zone an object is in, and (zone, dB) of what is weighed for it, the strongest first."""
+        rule, tag = self._zones.kept(uri)
+        if tag is None:
+            return None, []
+        return rule.zones[tag.here].name if tag.here >= 0 else None, rule.strengths(tag)
+
+    def learned(self) -> dict[tuple[str, Antenna | None], float]:
+        """dB that the zones' rule has learned to add to the levels of each antenna (device, port)."""
+        rule, _ = self._zones.kept("")
+        places = [(self._floor.places[ord(letter)], offset) for letter, offset in rule.learned()]
+        return {(place.device, place.antenna): offset for place, offset in places}
 
     def observing(self, zone: str) -> tuple[bool, float]:
         """Whether all antennas of a zone observe, and since when that is so (Unix seconds)."""
@@ -244,6 +322,7 @@ class Engine:
         out: list[Outcome] = []
         if self._now == -math.inf:
             return out
+        self._hasten(out)
         for name, portal in self._portals.items():
             self._portals[name] = portal.step(by, self._now, out)
         self._now += by
@@ -267,6 +346,7 @@ class Engine:
         """New rules between two observations. Presence is kept; what left the configuration departs."""
         out = self.advance(now)
         now = self._now
+        self._hasten(out)
         self._floor.replace(rules)
         self._watch.replace()
         self._admission.replace(rules)

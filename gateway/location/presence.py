@@ -69,6 +69,10 @@ class Zones:
                 found[tag.here].append(tag.identity.uri)
         return {zone.name: uris for zone, uris in zip(self._rule.zones, found, strict=True)}
 
+    def kept(self, uri: str) -> tuple[ZoneRule, Tag | None]:
+        """The rule, and what it keeps of an object: for who explains."""
+        return self._rule, self._objects.get(uri)
+
     def touched(self, limit: int) -> list[Sighting]:
         """Those whose last_seen moved on since it was stored, each once."""
         some, self._touched = self._touched[:limit], self._touched[limit:]

@@ -420,3 +420,14 @@ def test_what_stands_in_each_zone_and_whether_it_is_observed(walk, zones):
     assert w.engine.observing("z1") == (True, 110.0)
     again = walk(zones(), w.engine.present())
     assert again.engine.standing() == {"z1": ["urn:test:a"], "z2": ["urn:test:b"]}
+
+
+def test_what_is_weighed_can_be_asked(walk, zones):
+    w = walk(zones(2))
+    w.stay(100.0, 110.0, 1, -50.0)
+    w.stay(110.0, 110.4, 2, -70.0, step=0.1)
+    here, weighed = w.engine.weighed("urn:test:a")
+    assert here == "z1"
+    assert [zone for zone, _ in weighed] == ["z1", "z2"]
+    assert w.engine.weighed("urn:test:b") == (None, [])
+    assert set(w.engine.learned()) == {("reader", 1), ("reader", 2)}
