@@ -1,0 +1,82 @@
+"""Recordings as commands take them: one or several files, in order, gzip or plain, or standard input."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, BinaryIO, NamedTuple, cast
+
+import click
+
+LONGEST = 2**16
+"""Bytes of one line: many times what the longest code needs. What has no line ends is no recording."""
+
+_GZIP = b"\x1f\x8b"
+
+
+def recordings_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """One recording or more; the command gets them as `recordings`, open files."""
+    argument = click.argument("recordings", metavar="RECORDING...", nargs=-1, required=True, type=click.File("rb"))
+    return argument(command)
+
+
+class _Start(NamedTuple):
+    """So many lines stand before the first of this file."""
+
+    before: int
+    name: str
+
+
+class Recordings:
+    """The lines of several files as of one, without an end of line only where a file has none.
+
+    It can be read again and again where `again` says so: what comes through a pipe is then kept in a temporary file.
+    """
+
+    def __init__(self, files: Sequence[BinaryIO], *, again: bool = False) -> None:
+        self._files = [(file.name, _kept(file) if again and not file.seekable() else file) for file in files]
+        self._starts: list[_Start] = []
+        self._again = again
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._starts = []
+        before = 0
+        for name, file in self._files:
+            self._starts.append(_Start(before, name))
+            if self._again:
+                file.seek(0)
+            number = 0
+            try:
+                for number, line in enumerate(iter(partial(_plain(file).readline, LONGEST), b""), 1):  # noqa: B007 - counted on
+                    yield line
+            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                text = f"{name}: this gzip file is damaged or cut off ({error}): what stood before it was read"
+                raise click.ClickException(text) from None
+            before += number
+
+    def place(self, number: int) -> str:
+        """`FILE:LINE` of a line, counted from 1 over all files read so far."""
+        start = next(start for start in reversed(self._starts) if start.before < number)
+        return f"{start.name}:{number - start.before}"
+
+    def refused(self, error: Exception) -> str:
+        """The sentence of a `RecordingError` that begins with the number of its line."""
+        number, _, text = str(error).partition(": ")
+        return f"{self.place(int(number))}: {text}"
+
+
+def _plain(file: BinaryIO) -> BinaryIO:
+    """What is in it, unpacked if it is packed."""
+    peek = getattr(file, "peek", None)
+    packed = peek is not None and peek(2)[:2] == _GZIP
+    return cast("BinaryIO", gzip.GzipFile(fileobj=file, mode="rb")) if packed else file
+
+
+def _kept(file: BinaryIO) -> BinaryIO:
+    kept = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - as long as the recordings
+    shutil.copyfileobj(file, kept)
+    return kept

@@ -1,0 +1,140 @@
+"""`readpoint replay` of several files, packed ones too, and with other parameters: as a person and a script meet it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+T0 = 1_790_000_000.0
+
+SITE = """\
+version: 1
+gateway: {id: gw-07, site: dc1}
+segments:
+  rfid:
+    uplink: {url: "mqtt://127.0.0.1:1883"}
+read_points:
+  aisle-a: {uri: "urn:epc:id:sgln:9521141.12345.aislea", kind: zone, presence_timeout: 10s}
+  aisle-b: {uri: "urn:epc:id:sgln:9521141.12345.aisleb", kind: zone, presence_timeout: 10s}
+devices:
+  reader: {driver: llrp, segment: rfid, host: 127.0.0.1, antennas: {1: aisle-a, 2: aisle-b}}
+"""
+
+
+def line(time: float, antenna: int = 1) -> str:
+    read = {"time": T0 + time, "device": "reader", "antenna": antenna, "epc": "3074257bf7194e4000001a85", "rssi": -55}
+    return json.dumps(read) + "\n"
+
+
+def walk() -> list[str]:
+    """A minute in the first aisle, a silence of 20 s, a minute in the other; time ends 40 s later."""
+    lines = [line(step / 4) for step in range(240)] + [line(80 + step / 4, 2) for step in range(240)]
+    return [*lines, json.dumps({"time": T0 + 180, "device": "reader", "state": "online"}) + "\n"]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    file = tmp_path / "site.yaml"
+    file.write_text(SITE)
+    return file
+
+
+def replay(*arguments: str | Path, given: bytes = b"") -> tuple[int, str, str]:
+    """Exit code, stdout, stderr; no traceback, whatever happens."""
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", "replay", *map(str, arguments)],
+        input=given,
+        capture_output=True,
+        timeout=60,
+        check=False,
+        cwd=ROOT,
+    )
+    assert b"Traceback" not in done.stderr
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def transitions(out: str) -> list[str]:
+    return [json.loads(one)["data"]["readpoint:observation"]["transition"] for one in out.splitlines()]
+
+
+def test_several_files_are_one_recording_packed_or_not(site: Path, tmp_path: Path) -> None:
+    lines = walk()
+    whole, first, second = tmp_path / "whole.jsonl", tmp_path / "first.jsonl.gz", tmp_path / "second.jsonl"
+    whole.write_text("".join(lines))
+    first.write_bytes(gzip.compress("".join(lines[:200]).encode()))
+    second.write_text("".join(lines[200:]).removesuffix("\n"))
+    code, one, _ = replay("--config", site, whole)
+    assert (code, transitions(one)) == (0, ["arrived", "departed", "arrived", "departed"])
+    code, several, said = replay("--config", site, first, second)
+    assert (code, said) == (0, "")
+    assert [json.loads(each)["data"]["eventTime"] for each in several.splitlines()] == [
+        json.loads(each)["data"]["eventTime"] for each in one.splitlines()
+    ]
+    code, piped, _ = replay("--config", site, "-", given=gzip.compress("".join(lines).encode()))
+    assert (code, transitions(piped)) == (0, transitions(one))
+
+
+def test_a_bad_line_is_named_by_its_file(site: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl.gz"
+    first.write_text(line(0) + line(1))
+    second.write_bytes(gzip.compress((line(2) + "{}\n").encode()))
+    code, _, said = replay("--config", site, first, second)
+    assert (code, said.startswith(f"{second}:2: no line of a recording")) == (1, True)
+
+
+def test_a_gzip_file_that_was_cut_off_says_so_and_gives_what_it_has(site: Path, tmp_path: Path) -> None:
+    file = tmp_path / "cut.jsonl.gz"
+    file.write_bytes(gzip.compress("".join(walk()).encode(), compresslevel=0)[:-2000])
+    code, out, said = replay("--config", site, file)
+    assert (code, "this gzip file is damaged or cut off" in said) == (1, True)
+    assert transitions(out)[0] == "arrived"
+
+
+def test_compare_says_when_both_decide_the_same(site: Path, tmp_path: Path) -> None:
+    other, recording = tmp_path / "other.yaml", tmp_path / "walk.jsonl"
+    other.write_text(SITE.replace("presence_timeout: 10s", "presence_timeout: 11s"))
+    recording.write_text("".join(walk()))
+    code, out, said = replay("--config", site, recording, "--compare", other)
+    assert (code, out, said) == (0, "site.yaml and other.yaml decide the same: 4 events\n", "")
+    code, out, _ = replay("--config", site, recording, "--compare", other, "--json")
+    document = json.loads(out)
+    assert (code, document["equal"], document["same"], document["differences"]) == (0, True, 4, [])
+
+
+def test_compare_shows_what_is_lost_and_added_and_reads_a_pipe_twice(site: Path, tmp_path: Path) -> None:
+    """With 30 s of patience the silence of 20 s is no departure: the tag moves."""
+    other = tmp_path / "other.yaml"
+    other.write_text(SITE.replace("presence_timeout: 10s", "presence_timeout: 30s"))
+    given = "".join(walk()).encode()
+    code, out, _ = replay("--config", site, "-", "--compare", other, given=given)
+    last = out.splitlines()[-1]
+    assert code == 0
+    assert last.startswith("4 events with site.yaml, 3 with other.yaml: 2 the same, 2 lost, 1 added")
+    assert "urn:epc:id:sgtin:0614141.812345.6789" in out
+    code, out, _ = replay("--config", site, "-", "--compare", other, "--json", given=given)
+    document = json.loads(out)
+    found = [(each["what"], each["transition"]) for each in document["differences"]]
+    assert sorted(found) == [("added", "moved"), ("lost", "arrived"), ("lost", "departed")]
+    assert {each["what"]: (each["before"] is None, each["after"] is None) for each in document["differences"]} == {
+        "lost": (False, True),
+        "added": (True, False),
+    }
+
+
+def test_compare_refuses_what_makes_no_sense(site: Path, tmp_path: Path) -> None:
+    recording = tmp_path / "walk.jsonl"
+    recording.write_text(line(0))
+    code, _, said = replay("--config", site, recording, "--compare", site, "--all")
+    assert (code, "leave --all out" in said) == (2, True)
+    code, _, said = replay("--config", site, recording, "--json")
+    assert (code, "goes with --compare" in said) == (2, True)
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(SITE.replace("version: 1", "version: 2"))
+    code, _, said = replay("--config", site, recording, "--compare", broken)
+    assert (code, said.startswith(f"{broken}:1:10: ")) == (78, True)
