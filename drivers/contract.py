@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo, WithJsonSchema
@@ -43,6 +43,7 @@ __all__ = [
     "Measurement",
     "Needed",
     "Observation",
+    "Outputs",
     "Place",
     "Positive",
     "ProtocolViolation",
@@ -70,6 +71,22 @@ class Driver(Protocol):
     def open(self) -> AbstractAsyncContextManager[AsyncIterator[Batch]]: ...
 
 
+@runtime_checkable
+class Outputs(Protocol):
+    """What `Driver.open` yields is this too where the device has outputs that can be written.
+
+    They are off when the device is released, as far as it can still be told.
+    """
+
+    def write(self, states: Mapping[int, bool]) -> None:
+        """Turn these outputs, by number, on (True) or off; others stay as they are.
+
+        Never waits and never fails: what is not written yet is overtaken by what is newer, and a device that refuses
+        is told as a `Status`.
+        """
+        ...
+
+
 def _no_secrets(ref: str) -> str:
     raise Rejected(f"{ref}: nobody here resolves secrets")
 
@@ -78,7 +95,8 @@ class Context(msgspec.Struct, frozen=True):
     """What a driver knows of its surroundings: the device's name, the interface its sockets are bound to, the clock.
 
     `clock` gives Unix seconds. `base` is the folder of the configuration file: paths in settings are relative to it.
-    `secret` resolves a `SecretRef`, anew every time; it raises `Rejected` with what to do.
+    `secret` resolves a `SecretRef`, anew every time; it raises `Rejected` with what to do. `outputs` will be written:
+    a device that has not all of them is `Rejected`.
     """
 
     device: str
@@ -86,6 +104,7 @@ class Context(msgspec.Struct, frozen=True):
     base: str = "."
     clock: Callable[[], float] = time.time
     secret: Callable[[str], str] = _no_secrets
+    outputs: frozenset[int] = frozenset()
 
 
 class DriverFactory(Protocol):

@@ -20,7 +20,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     A device that `reads` identifiers needs a read point; one that is at none as a `whole` has antennas alone. Those may
     be `numbered`, from 1, or have names. The names of its `signals` match that pattern; None where its settings name
-    them.
+    them. Where it has `outputs`, what its driver opens is `Outputs` too.
     """
 
     driver: str
@@ -30,6 +30,7 @@ class Entry(msgspec.Struct, frozen=True):
     numbered: bool = False
     whole: bool = True
     signals: str | None = None
+    outputs: bool = False
 
     def settings_type(self) -> type[Settings]:
         return cast("type[Settings]", _load(self.settings))
@@ -57,6 +58,7 @@ _OWN = {
         "drivers.llrp.settings:PortSettings",
         numbered=True,
         signals=r"gpi[1-9]\d*",
+        outputs=True,
     ),
     "modbus": Entry(
         "drivers.modbus.driver:ModbusDriver",

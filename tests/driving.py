@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from drivers.contract import Driver, DriverError, Observation, Read, Status
+from drivers.contract import Driver, DriverError, Observation, Outputs, Read, Status
 from simulators.air import Heard
 
 BOUND = 30.0
@@ -16,16 +16,18 @@ BOUND = 30.0
 
 
 class Watched:
-    """One `open` of a driver in a task; `seen` is all it gave."""
+    """One `open` of a driver in a task; `seen` is all it gave, `outputs` what it opened where it has outputs."""
 
     def __init__(self, driver: Driver) -> None:
         self.seen: list[Observation] = []
+        self.outputs: Outputs | None = None
         self._driver = driver
         self._changed = asyncio.Event()
         self.task = asyncio.create_task(self._run(), name="driver")
 
     async def _run(self) -> None:
         async with self._driver.open() as batches:
+            self.outputs = batches if isinstance(batches, Outputs) else None
             async for batch in batches:
                 self.seen += batch.observations
                 self._changed.set()

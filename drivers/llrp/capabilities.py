@@ -45,6 +45,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     channels: tuple[int, ...] = ()
     modes: tuple[int, ...] = ()
     zebra_phase: bool = False
+    gpos: int = 0
 
     @property
     def impinj(self) -> bool:
@@ -69,12 +70,13 @@ def parse(message: Message) -> Capabilities:
     band = regulatory.child("UHFBandCapabilities") or _NONE
     frequency = band.child("FrequencyInformation") or _NONE
     gen2 = message.child("C1G2LLRPCapabilities") or _NONE
+    ports = device.child("GPIOCapabilities") or _NONE
     return Capabilities(
         manufacturer=device.get("DeviceManufacturerName", 0),
         model=device.get("ModelName", 0),
         firmware=said(str(device.get("ReaderFirmwareVersion", ""))),
         antennas=device.get("MaxNumberOfAntennaSupported", 0),
-        gpis=min(_GPIS, (device.child("GPIOCapabilities") or _NONE).get("NumGPIs", 0)),
+        gpis=min(_GPIS, ports.get("NumGPIs", 0)),
         holding=bool(llrp.get("SupportsEventAndReportHolding", False)),
         buffer_warning=bool(llrp.get("CanReportBufferFillWarning", False)),
         max_access_specs=llrp.get("MaxNumAccessSpecs", 0),
@@ -88,6 +90,7 @@ def parse(message: Message) -> Capabilities:
         channels=tuple((frequency.child("FixedFrequencyTable") or _NONE).get("Frequency", ())),
         modes=_modes(band),
         zebra_phase=bool((message.child("MotoAdvancedCapabilities") or _NONE).get("CanReportPhase", False)),
+        gpos=ports.get("NumGPOs", 0),
     )
 
 

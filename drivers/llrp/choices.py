@@ -5,7 +5,7 @@ Whatever it cannot do is collected as sentences and raised as one `Rejected`, be
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -74,12 +74,18 @@ class Choices(msgspec.Struct, frozen=True):
     capabilities: Capabilities
 
 
-def choose(settings: Settings, ports: Mapping[Antenna, PortSettings], capabilities: Capabilities) -> Choices:
+def choose(
+    settings: Settings,
+    ports: Mapping[Antenna, PortSettings],
+    capabilities: Capabilities,
+    outputs: Collection[int] = (),
+) -> Choices:
     """The reader's indexes for what is asked. Raises `Rejected` with every sentence it has to say."""
     problems: list[str] = []
     problems += _region(settings, capabilities)
     problems += _extensions(settings, capabilities)
     problems += _limits(settings, capabilities)
+    problems += _outputs(outputs, capabilities)
     antennas = _antennas(settings, ports, capabilities, problems)
     mode = _mode(settings.mode, capabilities, problems)
     if problems:
@@ -124,6 +130,11 @@ def _limits(settings: Settings, capabilities: Capabilities) -> list[str]:
     if settings.tid and not capabilities.impinj and not capabilities.max_access_specs:
         problems.append("tid: it cannot read a tag's memory during inventory; take it out")
     return problems
+
+
+def _outputs(outputs: Collection[int], capabilities: Capabilities) -> list[str]:
+    has = f"outputs 1 to {capabilities.gpos}" if capabilities.gpos else "no outputs"
+    return [f"signals: gpo {port} is asked for, it has {has}" for port in sorted(outputs) if port > capabilities.gpos]
 
 
 def _antennas(

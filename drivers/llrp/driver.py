@@ -35,7 +35,7 @@ class LlrpDriver:
         observing = _Observing(link, self._settings, self._ports, self._memory, context)
         try:
             await observing.introduced()
-            yield Turns(observing.turn, observing.take, observing.lost)
+            yield _Connection(observing)
         finally:
             await observing.release()
 
@@ -63,7 +63,8 @@ class _Observing:
         self._settings = settings
         self._clock = context.clock
         self._loop = asyncio.get_running_loop()
-        self._session = Session(settings, ports, memory, now=self._loop.time())
+        self._session = Session(settings, ports, memory, context.outputs, now=self._loop.time())
+        self._patience: asyncio.Timeout | None = None
         self._lives = True
 
     def take(self) -> Batch | None:
@@ -74,6 +75,18 @@ class _Observing:
         batch = Batch(session.observations[:_BATCH])
         session.observations = session.observations[_BATCH:]
         return batch
+
+    def write(self, states: Mapping[int, bool]) -> None:
+        """As `Outputs.write`. It is sent at once where the inventory is set up, however long `turn` waits."""
+        if not self._lives:
+            return
+        session = self._session
+        session.write(states, self._loop.time())
+        if session.configured is not None and session.outgoing:
+            outgoing, session.outgoing = session.outgoing, []
+            self._link.post(outgoing)
+            if self._patience is not None and not self._patience.expired():
+                self._patience.reschedule(session.deadline)
 
     def lost(self, error: DriverError) -> None:
         """The connection has ended."""
@@ -116,15 +129,25 @@ class _Observing:
         session, loop = self._session, self._loop
         frames: list[bytes] = []
         try:
-            async with asyncio.timeout_at(session.deadline):
+            async with asyncio.timeout_at(session.deadline) as self._patience:
                 if session.outgoing:
                     outgoing, session.outgoing = session.outgoing, []
                     await self._link.send(outgoing)
                 frames = await self._link.receive()
         except TimeoutError:
             frames = []
+        finally:
+            self._patience = None
         now = loop.time()
         if frames:
             await self._hand_over(frames)
         if now >= session.deadline:
             session.tick(self._clock(), now)
+
+
+class _Connection(Turns):
+    """What `open` yields: the batches of a connection, and the reader's outputs."""
+
+    def __init__(self, observing: _Observing) -> None:
+        super().__init__(observing.turn, observing.take, observing.lost)
+        self.write = observing.write

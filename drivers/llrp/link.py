@@ -48,6 +48,10 @@ class Link:
         except OSError as error:
             raise Disconnected(f"the connection broke: {words(error)}") from error
 
+    def post(self, frames: list[bytes]) -> None:
+        """Sends a few without waiting: they go out when the reader takes them; a broken link shows in `receive`."""
+        self._writer.write(b"".join(frames))
+
     async def close(self, farewell: bytes | None = None) -> None:
         """Says goodbye where one is given, waits a little for the reader to hang up, and frees the socket."""
         try:

@@ -5,7 +5,7 @@ A request that is not answered in time is thrown in as TimeoutError.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 
 import msgspec
 
@@ -49,16 +49,16 @@ class Configured(msgspec.Struct, frozen=True):
 
 
 def converse(
-    settings: Settings, ports: Mapping[Antenna, PortSettings], *, negotiate: bool
+    settings: Settings, ports: Mapping[Antenna, PortSettings], outputs: Collection[int] = (), *, negotiate: bool
 ) -> Generator[Message | Introduction, Message, Configured]:
     """The whole of it; between the halves the `Introduction` is given out (what is sent in for it does not matter)."""
-    introduction = yield from introduce(settings, ports, negotiate=negotiate)
+    introduction = yield from introduce(settings, ports, outputs, negotiate=negotiate)
     yield introduction
     return (yield from configure(introduction.version, introduction.choices))
 
 
 def introduce(
-    settings: Settings, ports: Mapping[Antenna, PortSettings], *, negotiate: bool
+    settings: Settings, ports: Mapping[Antenna, PortSettings], outputs: Collection[int] = (), *, negotiate: bool
 ) -> Generator[Message, Message, Introduction]:
     """Version, capabilities, extensions; then what is asked is held against them. Changes nothing in the reader.
 
@@ -70,7 +70,7 @@ def introduce(
     if capabilities.impinj:
         request = Message("IMPINJ_ENABLE_EXTENSIONS", 0, version)
         accepted((yield request), request.name)
-    return Introduction(version, choose(settings, ports, capabilities))
+    return Introduction(version, choose(settings, ports, capabilities, outputs))
 
 
 def _negotiate() -> Generator[Message, Message, int]:

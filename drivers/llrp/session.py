@@ -6,7 +6,7 @@ ENABLE_EVENTS_AND_REPORTS and what the reader held, then its inventory, replaced
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -19,7 +19,9 @@ from drivers.llrp.codec.report import ReportDecoder
 from drivers.llrp.codec.values import Message
 from drivers.llrp.codec.wire import decode, encode
 from drivers.llrp.faults import Faults
+from drivers.llrp.outputs import Outputs
 from drivers.llrp.procedure import UNANSWERED, Configured, Introduction, converse
+from drivers.llrp.refusal import refusal
 from drivers.llrp.rospec import ROSPEC
 from drivers.llrp.settings import PortSettings, Settings
 
@@ -48,6 +50,8 @@ _CHANGES_IN = 5.0
 _STOPPED = 30.0
 """An inventory that is to run always and has stopped for so long is set up anew."""
 
+_NO_ANSWER = "the reader does not answer when its outputs (signals) are switched"
+
 _NOTHING = Message("NOTHING", 0)
 
 
@@ -67,7 +71,13 @@ class Session:
     """
 
     def __init__(
-        self, settings: Settings, ports: Mapping[Antenna, PortSettings], memory: Memory, *, now: float
+        self,
+        settings: Settings,
+        ports: Mapping[Antenna, PortSettings],
+        memory: Memory,
+        outputs: Collection[int] = (),
+        *,
+        now: float,
     ) -> None:
         self.outgoing: list[bytes] = []
         self.observations: list[Observation] = []
@@ -77,7 +87,8 @@ class Session:
         self._settings = settings
         self._memory = memory
         self._decoder = ReportDecoder(tid_op_specs=(1,))
-        self._dialogue = converse(settings, ports, negotiate=memory.negotiate)
+        self._dialogue = converse(settings, ports, outputs, negotiate=memory.negotiate)
+        self._outputs = Outputs()
         self.greeted = False
         """Whether the reader has taken the connection."""
         self._pending: Message | None = None
@@ -105,7 +116,13 @@ class Session:
     @property
     def deadline(self) -> float:
         """When `tick` is due, by the steady clock."""
-        return min(self._answer_by, self._set_up_by, self._alive_by, self._poll_at, self._stopped_until)
+        due = min(self._answer_by, self._set_up_by, self._alive_by, self._poll_at, self._stopped_until)
+        return min(due, self._outputs.answer_by)
+
+    def write(self, states: Mapping[int, bool], now: float) -> None:
+        """Outputs are to be so, as soon as the inventory is set up."""
+        self._outputs.want(states)
+        self._switch(now)
 
     def receive(self, frames: Sequence[bytes], received: float, now: float) -> None:
         """Complete frames, as they came. A frame that cannot be read is counted and costs nothing else."""
@@ -141,6 +158,10 @@ class Session:
             self._poll_at = now + (self._settings.report.interval or 0)
         if now >= self._answer_by:
             self._unanswered(received, now)
+        if now >= self._outputs.answer_by:
+            self._outputs.give_up()
+            self._degrade([self.faults.noted(Status(None, "degraded", _NO_ANSWER, received))])
+            self._switch(now)
 
     def lost(self, cause: str, received: float) -> None:
         """The link is gone: it observed until the reader was last heard."""
@@ -150,11 +171,14 @@ class Session:
             self._memory.negotiate = False  # some 1.0.1 readers hang up on a message they do not know
 
     def farewell(self) -> bytes | None:
-        """The frame that ends a conversation cleanly, so that the reader takes the next client at once."""
+        """What ends a conversation cleanly, outputs off, so that the reader takes the next client at once."""
         if not self.greeted:
             return None
-        self._number += 1
-        return encode(Message("CLOSE_CONNECTION", self._number, self._version))
+        self.outgoing = []
+        for message in self._outputs.darkness:
+            self._send(message)
+        self._send(Message("CLOSE_CONNECTION", 0))
+        return b"".join(self.outgoing)
 
     @property
     def _version(self) -> int:
@@ -179,6 +203,12 @@ class Session:
         self.outgoing.append(encode(numbered))
         return numbered
 
+    def _switch(self, now: float) -> None:
+        """Sends what is wanted of the outputs, one message at a time, once nothing else is to be said."""
+        due = self._outputs.due if self.configured is not None else None
+        if due is not None:
+            self._outputs.sent(self._send(due), now + self._settings.response_timeout)
+
     def _unanswered(self, received: float, now: float) -> None:
         if self._pending is None:
             raise Unreachable(
@@ -195,6 +225,11 @@ class Session:
         elif pending is not None and message.name in {f"{pending.name}_RESPONSE", "ERROR_MESSAGE"}:
             if message.id in {pending.id, 0}:
                 self._advance(message, None, received, now)
+        elif self._outputs.answers(message):
+            if refusal(message) is not None:
+                cause = f"the reader refuses to switch its outputs (signals): {refusal(message)}"
+                self._degrade([self.faults.noted(Status(None, "degraded", cause, received))])
+            self._switch(now)
         elif message.name == "ERROR_MESSAGE" and self.configured is not None:
             self._degrade([self.faults.refused(message, received)])
 
@@ -353,6 +388,7 @@ class Session:
         else:
             self._tell("inventory runs", received)
         self._degrade([msgspec.structs.replace(status, time=received) for status in self._early])
+        self._switch(now)
 
 
 def is_report(frame: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,8 @@ def llrp(
       readpoint simulate llrp --tags 100
       readpoint simulate llrp --family zebra-fx --port 0 --control-port 5099
       echo '{"fault": "silence"}' | nc 127.0.0.1 5099
+
+    What a client does to its outputs (stack light, horn) is told on stdout, a line a change.
     """
     if (cert is None) != (key is None):
         raise click.UsageError("--cert and --key belong together")
@@ -109,8 +112,13 @@ def _floor(antennas: int, tags: int, stay: float, seed: int) -> Warehouse:
 
 
 async def _serve(options: ReaderOptions, floor: Warehouse) -> None:
-    from simulators.llrp_reader.server import LlrpReader  # noqa: PLC0415 - help needs no reader
+    from simulators.llrp_reader.server import LlrpReader, Switched  # noqa: PLC0415 - help needs no reader
+
+    def tell(change: Switched) -> None:
+        at = datetime.fromtimestamp(change.time).astimezone().isoformat(timespec="milliseconds")
+        click.echo(f"{at} output {change.gpo} {'on' if change.on else 'off'}")
 
     async with LlrpReader(options, floor) as reader:
+        reader.on_output = tell
         click.echo(f"{options.family} reader listens on {options.host}:{reader.port}", err=True)
         await asyncio.Event().wait()

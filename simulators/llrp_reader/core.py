@@ -78,6 +78,9 @@ class ReaderCore:
         core = ReaderCore(self.device.options, self.device.air, now)
         core.device.unplugged, core.device.inputs = self.device.unplugged, self.device.inputs
         core.device.offset, core.device.utc = self.device.offset, self.device.utc
+        core.device.stuck, core.device.switched = self.device.stuck, self.device.switched
+        for port in self.device.outputs:
+            self.device.drive(port, state=False)
         core.keepalives = self.keepalives
         return core
 

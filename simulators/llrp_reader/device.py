@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from drivers.llrp.codec.values import Element
 from simulators.air import Air, Heard
 from simulators.llrp_reader.elements import element
 from simulators.llrp_reader.families import KINDS
-from simulators.llrp_reader.options import ReaderOptions
+from simulators.llrp_reader.options import GPOS, ReaderOptions
 
 
 class Device:
@@ -22,7 +22,9 @@ class Device:
         self.antennas = range(1, options.antennas + 1)
         self.unplugged: set[int] = set()
         self.inputs = dict.fromkeys(range(1, options.gpis + 1), False)
-        self.outputs = dict.fromkeys(range(1, 5), False)
+        self.outputs = dict.fromkeys(range(1, GPOS + 1), False)
+        self.stuck: set[int] = set()
+        self.switched: Callable[[int, bool], None] = lambda _port, _state: None
 
     @property
     def holding(self) -> bool:
@@ -37,6 +39,12 @@ class Device:
     def stamped(self, now: float) -> Element:
         """The same as UTCTimestamp or Uptime (section 13.1.6.1)."""
         return element("UTCTimestamp" if self.utc else "Uptime", Microseconds=self.stamp(now))
+
+    def drive(self, port: int, *, state: bool) -> None:
+        """An output is switched; `switched` hears of it where that changes something."""
+        if self.outputs[port] is not state:
+            self.outputs[port] = state
+            self.switched(port, state)
 
     def set_clock(self, utc: float, now: float) -> None:
         """Sets the reader's own clock to `utc` Unix seconds; it goes on from there."""

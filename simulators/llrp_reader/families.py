@@ -9,7 +9,7 @@ import msgspec
 from drivers.llrp.codec.enums import CommunicationsStandard
 from drivers.llrp.codec.values import Element
 from simulators.llrp_reader.elements import element
-from simulators.llrp_reader.options import Family, ReaderOptions
+from simulators.llrp_reader.options import GPOS, Family, ReaderOptions
 
 Mode = tuple[int, int, int, int, int, int, int, int, int]
 """ModeIdentifier, DRValue, MValue, ForwardLinkModulation, SpectralMaskIndicator, BDRValue, PIEValue, Tari min, max."""
@@ -143,7 +143,7 @@ def general(kind: Kind, options: ReaderOptions) -> Element:
             element("ReceiveSensitivityTableEntry", Index=index, ReceiveSensitivityValue=value)
             for index, value in enumerate(kind.sensitivities, 1)
         ),
-        element("GPIOCapabilities", NumGPIs=options.gpis, NumGPOs=4),
+        element("GPIOCapabilities", NumGPIs=options.gpis, NumGPOs=GPOS),
         *(element("PerAntennaAirProtocol", AntennaID=antenna, ProtocolID=b"\x01") for antenna in antennas),
         MaxNumberOfAntennaSupported=options.antennas,
         CanSetAntennaProperties=False,

@@ -87,6 +87,10 @@ class Faults:
         self._core().set_antenna(n, self._wire.clock(), up=up)
         self._wire.kick()
 
+    def gpo(self, n: int) -> None:
+        """Output `n` cannot be switched: whoever wants to is refused."""
+        self._core().device.stuck.add(n)
+
     def keepalive_off(self) -> None:
         """No keepalives, everything else as usual."""
         self._core().keepalives = False
@@ -97,6 +101,7 @@ class Faults:
         self.silent = self.frozen = False
         self.pieces = 0
         core.keepalives = True
+        core.device.stuck.clear()
         core.device.offset, core.device.utc = 0.0, core.device.options.utc
         core.flood.set(0, now)
         for antenna in sorted(core.device.unplugged):

@@ -9,6 +9,9 @@ import msgspec
 Family = Literal["impinj-speedway", "impinj-r700", "zebra-fx", "plain"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
 
+GPOS = 4
+"""Outputs, numbered from 1, as real readers of every family have them."""
+
 
 class Tls(msgspec.Struct, frozen=True, kw_only=True):
     """PEM files of a reader that speaks LLRP over TLS (port 5085); with `client_ca` it asks clients for theirs."""

@@ -7,9 +7,10 @@ import contextlib
 import math
 import ssl
 import time
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from drivers.contract import ProtocolViolation
 from drivers.llrp.codec.framing import Framer
@@ -26,16 +27,32 @@ _WITHHELD = 4 * 2**20
 """Bytes a dead link swallows before the reader's own socket buffer is full."""
 
 
+_SWITCHED = 1000
+"""Changes of outputs that are remembered, the latest."""
+
+
+class Switched(NamedTuple):
+    """An output went on or off, at Unix seconds."""
+
+    time: float
+    gpo: int
+    on: bool
+
+
 class LlrpReader:
     """A reader on the network. Entering listens, leaving closes; `port` is where, `faults` what goes wrong.
 
-    `listening` is set while it takes connections: not during a restart or with the cable pulled.
+    `listening` is set while it takes connections: not during a restart or with the cable pulled. `switched` are the
+    latest changes of its outputs; `on_output` hears of each.
     """
 
     def __init__(self, options: ReaderOptions, air: Air, clock: Callable[[], float] = time.time) -> None:
         self.options, self.port, self.control_port = options, options.port, options.control_port
         self._clock = clock
         self._core = ReaderCore(options, air, clock())
+        self.switched: deque[Switched] = deque(maxlen=_SWITCHED)
+        self.on_output: Callable[[Switched], None] = lambda _change: None
+        self._core.device.switched = self._output
         self._client: _Client | None = None
         self._knocking: list[_Client] = []
         self._open: set[_Client] = set()
@@ -52,7 +69,9 @@ class LlrpReader:
     async def __aenter__(self) -> Self:
         await self._listen()
         if self.options.control_port is not None:
-            self._control = await control.listen(self.options.control_port, self.faults, self.set_gpi)
+            self._control = await control.listen(
+                self.options.control_port, control.Controlled(self.faults, self.set_gpi, self._shown)
+            )
             self.control_port = self._control.sockets[0].getsockname()[1]
         return self
 
@@ -80,6 +99,18 @@ class LlrpReader:
         """An input changes. KeyError for an input the reader has not."""
         self._core.set_input(port, state, self._clock())
         self._kick()
+
+    @property
+    def outputs(self) -> Mapping[int, bool]:
+        """Its outputs as they are now, by number."""
+        return dict(self._core.device.outputs)
+
+    def _output(self, port: int, state: bool) -> None:  # noqa: FBT001 - an output is on or off
+        self.switched.append(Switched(self._clock(), port, state))
+        self.on_output(self.switched[-1])
+
+    def _shown(self) -> dict[str, object]:
+        return {"outputs": self.outputs, "changes": [change._asdict() for change in self.switched]}
 
     # clients
 

@@ -43,7 +43,7 @@ class Settings:
         for child in message.children:
             new._set(child)
         for output in message.all("GPOWriteData"):
-            self._device.outputs[output["GPOPortNumber"]] = output["GPOData"]
+            self._device.drive(output["GPOPortNumber"], state=bool(output["GPOData"]))
         return new
 
     def _set(self, given: Element) -> None:
@@ -73,6 +73,8 @@ class Settings:
     def _check_output(self, given: Element) -> None:
         if given["GPOPortNumber"] not in self._device.outputs:
             raise refused_parameter("there is no such GPO", (219,), 0, StatusCode.A_OutOfRange)
+        if given["GPOPortNumber"] in self._device.stuck:
+            raise Refused(status(StatusCode.R_DeviceError, f"GPO {given['GPOPortNumber']} does not switch"))
 
     def _refuse_properties(self, _given: Element) -> None:
         raise Refused(status(StatusCode.M_UnsupportedParameter, "antenna properties cannot be set"))

@@ -42,6 +42,8 @@ class Device(NamedTuple):
     """It is there and says nothing more, and that is a fault."""
     garbage: Act | None = None
     """It says what its protocol does not allow; afterwards it speaks well again."""
+    outputs: Callable[[], Mapping[int, bool]] = dict
+    """How its outputs are, those that can be written."""
     flood: Act | None = None
     """It says very much, all of it different; returns when that is said, or is cancelled when nobody listens."""
 

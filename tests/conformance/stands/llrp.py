@@ -51,6 +51,7 @@ async def start(family: Family) -> AsyncIterator[Device]:
             ports={1: {"power_dbm": 20.0}, 2: {}},
             sees=sees,
             busy=lambda: reader.connected,
+            outputs=lambda: reader.outputs,
             lose=act(lambda: faults.restart(3600.0)),
             back=back,
             silence=act(faults.silence),
