@@ -31,6 +31,7 @@ from gateway.model import Draft, Work
 from gateway.outbox.store import Outbox, open_outbox
 from gateway.uplink.link import Uplink as Link
 from simulators.mqtt_broker import ScriptedBroker
+from tests.validation import violations
 
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/sbin")
 _STARTED = 30.0
@@ -238,6 +239,8 @@ class Subscriber:
         self.events: list[dict[str, Any]] = []
         """The numbered events in all messages, in order of arrival, batches taken apart."""
         self.ids: set[str] = set()
+        self.violations: list[str] = []
+        """What a gateway published against its AsyncAPI document; `subscriber` asks at its end."""
         self._changed = threading.Condition()
         self._subscribed = threading.Event()
         client = paho.Client(CallbackAPIVersion.VERSION2, "central", protocol=paho.MQTTv5)
@@ -293,6 +296,9 @@ class Subscriber:
         if message.topic.endswith(("/ack", "/request")):
             return  # our own words, heard because the centre listens to everything
         read = json.loads(message.payload)
+        if b'"source":"urn:readpoint:' in message.payload:
+            # Not what tests make up: what a gateway composed.
+            self.violations += violations(message.topic, message.payload)
         events = [event for event in (read if isinstance(read, list) else [read]) if "sequence" in event]
         with self._changed:
             self.events += events
@@ -309,6 +315,7 @@ def subscriber(broker: Mosquitto) -> Iterator[Subscriber]:
         yield client
     finally:
         client.close()
+    assert client.violations == []
 
 
 @pytest.fixture(scope="session")

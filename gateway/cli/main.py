@@ -34,12 +34,13 @@ class Lazy(NamedTuple):
 
 
 COMMANDS = {
+    "asyncapi": Lazy("gateway.cli.asyncapi:asyncapi", "Print the MQTT side as an AsyncAPI document."),
     "check": Lazy("gateway.cli.check:check", "Check a site FILE: all its errors in one pass."),
     "completion": Lazy("gateway.cli.completion:completion", "Print the completion script of SHELL."),
     "demo": Lazy("gateway.cli.demo:demo", "Show reads becoming events at a central service."),
     "orphans": Lazy("gateway.cli.orphans:orphans", "List identifiers without a GS1 id."),
     "outbox": Lazy("gateway.cli.outbox:outbox", "Look into the durable queue of a segment."),
-    "record": Lazy("gateway.cli.record:record", "Record reads, signals and states of a running segment to FILE."),
+    "record": Lazy("gateway.cli.record:record", "Record reads, signals and states to FILE."),
     "replay": Lazy("gateway.cli.replay:replay", "Decide again what RECORDING says, in its own time."),
     "run": Lazy("gateway.cli.run:run", "Run a site FILE until SIGTERM or Ctrl-C."),
     "schema": Lazy("gateway.cli.schema:schema", "Print the JSON schema of site files, with every default."),
