@@ -45,7 +45,7 @@ class Admission:
         identity = self.resolve(read)
         if self._met is not None:
             self._met(identity, time, place.device, place.antenna, point.name)
-        if self._wanted(identity, point):
+        if wanted(identity, self._rules, point):
             return identity
         self._counts.ignored += 1
         if refused is None or len(refused) >= MAX_ALIASES:
@@ -53,12 +53,13 @@ class Admission:
         refused.add(key)
         return None
 
-    def _wanted(self, identity: Identity, point: ReadPoint) -> bool:
-        rules = self._rules
-        if rules.raw == "drop" and identity.scheme in ("raw", "afi"):
-            return False
-        if rules.accept and not matches(identity, rules.accept):
-            return False
-        if point.accept and not matches(identity, point.accept):
-            return False
-        return not (point.ignore and matches(identity, point.ignore))
+
+def wanted(identity: Identity, rules: Rules, point: ReadPoint) -> bool:
+    """Whether segment and read point accept whom that names."""
+    if rules.raw == "drop" and identity.scheme in ("raw", "afi"):
+        return False
+    if rules.accept and not matches(identity, rules.accept):
+        return False
+    if point.accept and not matches(identity, point.accept):
+        return False
+    return not (point.ignore and matches(identity, point.ignore))
