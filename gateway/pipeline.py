@@ -18,7 +18,7 @@ from gateway.outbox.store import Outbox
 log = logging.getLogger(__name__)
 
 TICK = 0.1
-"""Seconds of event time between looks at the deadlines."""
+"""Seconds between looks at the clock where no deadline is nearer."""
 
 EVENTS = 1000
 """Events that may wait for their COMMIT before the pipeline takes no more: reads in the inbox cost a tenth of them."""
@@ -45,7 +45,10 @@ Tap = Callable[[Received], None]
 
 
 class Pipeline:
-    """The one task that decides. `taps` see every batch as it was received, for recordings; they must not raise."""
+    """The one task that decides. `taps` see every batch as it was received, for recordings; they must not raise.
+
+    `committed` is told the transitions whose events are stored.
+    """
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class Pipeline:
         told: Callable[[Transition], None] | None = None,
     ) -> None:
         self.taps: set[Tap] = set()
+        self.committed: Callable[[Sequence[Transition]], None] = lambda _stored: None
         self.decided = 0
         self._inbox = inbox
         self._engine = engine
@@ -73,8 +77,7 @@ class Pipeline:
         """Until the inbox is closed and empty; what was put is then in the outbox's hands."""
         while not self._inbox.finished:
             await self._room()
-            due = self._engine.deadline
-            taken = await self._inbox.take(TICK if due is None or due > self._clock() else 0.0)
+            taken = await self._inbox.take(self._until_due())
             self._follow_clock()
             for received in taken:
                 await self._decide(received)
@@ -82,7 +85,13 @@ class Pipeline:
             if not self._inbox.waiting:
                 self._store(self._engine.advance(self._clock()))
             await self._yield()
+        self._store(self._engine.finish())
         self._outbox.touch(list(self._engine.sightings()))
+
+    def _until_due(self) -> float:
+        """Seconds to wait for more at the most: no decision is later than its step for want of reads."""
+        due = self._engine.deadline
+        return TICK if due is None else min(TICK, max(0.0, due - self._clock()))
 
     async def _room(self) -> None:
         """Wait until what was decided is not too far ahead of the disk."""
@@ -158,7 +167,8 @@ class Pipeline:
         drafts = tuple(map(self._composer.epcis, transitions))
         self.decided += len(drafts)
         self._waiting += len(drafts)
-        return Work(drafts, presence, (partial(self._is_stored, len(drafts)),))
+        stored = partial(self._is_stored, len(drafts)), partial(self.committed, transitions)
+        return Work(drafts, presence, stored)
 
     async def write_back(self, interval: float) -> None:
         """Now and then, `last seen` of what is present goes into the next commits; until cancelled."""

@@ -36,6 +36,10 @@ class _Course:
         outcomes = self._engine.feed(device, (observation,), now)
         return self._drafts(outcomes) if outcomes else []
 
+    def finish(self) -> list[Draft]:
+        """Time ended with the last line, be it within a step."""
+        return self._drafts(self._engine.finish())
+
     def health(self, device: str, status: Status) -> Draft:
         """A state line as a health message."""
         antennas = () if status.antenna is None else ((status.antenna, str(status.state)),)
@@ -76,5 +80,9 @@ def replay(
             if every and isinstance(observation, Status):
                 drafts.append(course_of.health(device, observation))
         for draft in drafts:
+            sequence += 1
+            yield _HEAD % (sequence, draft.body)
+    for course in courses.values():
+        for draft in course.finish():
             sequence += 1
             yield _HEAD % (sequence, draft.body)

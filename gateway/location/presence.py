@@ -105,7 +105,8 @@ class Zones:
         """An antenna observes again: whoever waited for one is asked anew."""
         limits = [now + self._limits.shortest(zone) for zone in range(len(self._rule.zones))]
         frozen = [tag for tag in self._objects.values() if tag.here >= 0 and tag.armed > limits[tag.here]]
-        self._wheel.arm_all(frozen, now)
+        if frozen:
+            self._wheel.arm_all(frozen, now)
 
     # What reads decide
 

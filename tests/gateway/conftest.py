@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
 import pytest
@@ -24,10 +24,14 @@ def identify(read: Read) -> Identity:
 
 
 class Walk:
-    """Feeds an engine, keeps what it says, and holds its presence against what the outcomes imply."""
+    """Feeds an engine, keeps what it says, and holds its presence against what the outcomes imply.
 
-    def __init__(self, rules: Rules, present: Iterable[Present] = (), **options: bool) -> None:
+    Time ends after each observation, so that its decision need not wait for the end of its step, unless `steps`.
+    """
+
+    def __init__(self, rules: Rules, present: Iterable[Present] = (), *, steps: bool = False, **options: bool) -> None:
         known = list(present)
+        self.steps = steps
         numbers = count(1)
         self.engine = Engine(rules, identify, known, new_id=lambda _: f"passage-{next(numbers)}", **options)
         self.now = 0.0
@@ -37,8 +41,7 @@ class Walk:
 
     def tell(self, time: float, observation: Observation, device: str = "reader") -> list[Transition]:
         """One observation arrives at `time`; returns what that alone decided."""
-        self.reach(time)
-        return self._take(self.engine.feed(device, (observation,), time))
+        return self.take((observation,), time, device)
 
     def read(
         self,
@@ -66,10 +69,15 @@ class Walk:
         """A device or an antenna says how it is."""
         self.tell(time, Status(antenna, state, "", time), device)  # type: ignore[arg-type]
 
-    def take(self, held: list[Read], time: float, device: str = "reader") -> list[Transition]:
-        """Reads that arrive together."""
+    def take(self, held: Sequence[Observation], time: float, device: str = "reader") -> list[Transition]:
+        """What arrives together."""
         self.reach(time)
-        return self._take(self.engine.feed(device, held, time))
+        said = self._take(self.engine.feed(device, held, time))
+        return said if self.steps else said + self.finish()
+
+    def finish(self) -> list[Transition]:
+        """Time ends here."""
+        return self._take(self.engine.finish())
 
     def signal(self, time: float, value: float, name: str = "beam", device: str = "plc") -> None:
         """An input changes."""

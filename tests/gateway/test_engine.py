@@ -62,8 +62,9 @@ def test_time_never_runs_back(walk, zones):
     w = walk(zones(1))
     w.read(100.0)
     w.engine.advance(200.0)
-    outcomes = w.engine.feed("reader", [Read("epc", b"b", 150.0, 1, -50.0)], 150.0)
-    assert [(one.transition.time, one.transition.decided) for one in outcomes] == [(150.0, 200.0)]
+    assert w.engine.feed("reader", [Read("epc", b"b", 150.0, 1, -50.0)], 150.0) == []
+    arrived = w.engine.finish()[0].transition
+    assert (arrived.kind, arrived.time, arrived.decided) == ("arrived", 150.0, 200.0)
 
 
 def test_measurements_and_strange_signals_pass(walk, zones):
@@ -281,7 +282,7 @@ def test_repeating_a_story_gives_the_same(walk):
 
 def test_a_story_told_at_another_time_is_the_same(walk):
     @settings(max_examples=100, deadline=None)
-    @given(STEPS, st.sampled_from([0.25, 1.0, 1234.5, 1_790_000_000.0]))
+    @given(STEPS, st.sampled_from([0.5, 1.0, 1234.5, 1_790_000_000.0]))
     def shifted(steps, shift):
         assert essence(tell(walk, steps, 1000.0 + shift).events, shift) == essence(tell(walk, steps).events)
 
@@ -353,6 +354,7 @@ def test_a_resolver_is_asked_once_a_tag(zones):
 
     engine = Engine(zones(), resolve)
     engine.feed("reader", [Read("epc", b"a", 100.0 + index, 1, -50.0) for index in range(20)], 120.0)
+    engine.finish()
     assert asked == [b"a"]
 
 

@@ -497,4 +497,4 @@ def test_even_who_is_forgotten_never_arrives_before_it_departed(walk, zones, mon
     w.reach(200.0)
     w.take([Read("epc", b"a", 104.0, 1, -50.0)], 201.0)
     times = [one.time for one in w.events if one.object.uri == "urn:test:a"]
-    assert times == [100.0, 109.5, 109.5]
+    assert times == [100.0, 109.5, 109.5, 109.5]
