@@ -270,12 +270,14 @@ class Engine:
             found.setdefault(one.read_point, []).append(one.object.uri)
         return found
 
-    def weighed(self, uri: str) -> tuple[str | None, list[tuple[str, float]]]:
-        """The zone an object is in, and (zone, dB) of what is weighed for it, the strongest first."""
+    def weighed(self, uri: str) -> tuple[Present | None, list[tuple[str, float]]]:
+        """Where an object is among the zones, and (zone, dB) of what is weighed for it, the strongest first."""
         rule, tag = self._zones.kept(uri)
         if tag is None:
             return None, []
-        return rule.zones[tag.here].name if tag.here >= 0 else None, rule.strengths(tag)
+        here = rule.zones[tag.here].name if tag.here >= 0 else None
+        placed = here and Present(tag.identity, here, tag.placed, tag.last_seen, "zone")
+        return placed or None, rule.strengths(tag)
 
     def learned(self) -> dict[tuple[str, Antenna | None], float]:
         """dB that the zones' rule has learned to add to the levels of each antenna (device, port)."""
