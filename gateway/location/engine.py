@@ -20,7 +20,7 @@ from gateway.location.gate import GateState
 from gateway.location.outcome import Counts, Key, Outcome, key
 from gateway.location.portal import Portal
 from gateway.location.presence import Zones
-from gateway.location.steps import Hear, Steps, step_before, step_from
+from gateway.location.steps import NEAR, Hear, Steps, step_before, step_from
 from gateway.location.watch import Watch
 from gateway.model import Absent, Identity, Present, ReadPoint, Rules, Sighting, Transition
 
@@ -107,7 +107,7 @@ class Engine:
         for rule in self._stepping:
             deadline = rule.deadline
             if deadline is not None and deadline < first:
-                first = step_from(deadline)
+                first = step_from(deadline - NEAR)
         for checkpoint in self._checkpoints.values():
             deadline = checkpoint.deadline
             if deadline is not None and deadline < first:
@@ -122,9 +122,7 @@ class Engine:
             return out
         if self._assume_online and not self._watch.knows(device):
             first = observations[0]
-            if not (isinstance(first, Status) and first.antenna is None) and self._watch.meet(
-                device, step_before(_past(first.time, now))
-            ):
+            if not (isinstance(first, Status) and first.antenna is None) and self._watch.meet(device, step_before(now)):
                 self._thaw(now)
         self._take(device, self._floor.devices.get(device, {}), observations, now, out)
         self._steps.noted(now)
@@ -197,7 +195,7 @@ class Engine:
         self._now = now = max(now, self._now)
         out: list[Outcome] = []
         if self._watch.dark or self._restored or self._lost:
-            self._begin(now, out)
+            self._begin(step_before(now), out)
         for checkpoint in self._checkpoints.values():
             deadline = checkpoint.deadline
             if deadline is not None and deadline <= now:
@@ -221,8 +219,8 @@ class Engine:
     def _expire(self, now: float, out: list[Outcome]) -> None:
         for rule in self._stepping:
             deadline = rule.deadline
-            if deadline is not None and deadline <= now:
-                rule.advance(now, out)
+            if deadline is not None and deadline <= now + 2.0 * NEAR:
+                rule.advance(max(now, deadline), out)
 
     def finish(self) -> list[Outcome]:
         """Time ends here, within a step: decide what it heard so far, and what is due."""

@@ -17,6 +17,9 @@ from gateway.location.outcome import Key, Outcome
 RATE: Final = 10.0
 """Steps in a second."""
 
+NEAR: Final = 1e-5
+"""Seconds: what is due no further behind a step is due at it, for sums of times come out by so much too late."""
+
 MOST: Final = 10_000
 """Reads of one step that wait for its end; a flood of more is weighed in parts, for sorting it would be a pause."""
 
