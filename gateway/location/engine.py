@@ -224,6 +224,8 @@ class Engine:
 
     def finish(self) -> list[Outcome]:
         """Time ends here, within a step: decide what it heard so far, and what is due."""
+        if self._now == -math.inf:
+            return []
         out = self.advance(self._now)
         self._hasten(out)
         self._expire(self._now, out)

@@ -108,6 +108,12 @@ def test_what_new_rules_find_waiting_is_decided_by_the_old_ones(walk, zones, rul
     ]
 
 
+def test_where_nothing_was_heard_nothing_is_decided_at_the_end(walk, zones):
+    w = walk(zones(), steps=True)
+    assert w.finish() == []
+    assert w.reach(100.0) == w.finish() == []
+
+
 @given(st.floats(0, 4e9), st.integers(0, 40_000_000_000))
 def test_steps_are_whole_tenths_around_each_time(time, tenths):
     before, after = step_before(time), step_from(time)
