@@ -1,0 +1,55 @@
+"""SQLite and PostgreSQL behind the same two words: `run` a statement with $1, $2 …, and `transaction`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+
+class Sqlite:
+    """One file; `:memory:` for tests."""
+
+    def __init__(self, path: str) -> None:
+        self._sql = sqlite3.connect(path, isolation_level=None)
+        self._sql.execute("PRAGMA journal_mode = WAL")
+
+    async def run(self, statement: str, *values: object) -> Sequence[Any]:
+        return self._sql.execute(statement, {str(at): value for at, value in enumerate(values, 1)}).fetchall()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        self._sql.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._sql.execute("ROLLBACK")
+            raise
+        self._sql.execute("COMMIT")
+
+    async def close(self) -> None:
+        self._sql.close()
+
+
+class Postgres:
+    """One connection: what is stored is in order, and there is one who stores."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    async def run(self, statement: str, *values: object) -> Sequence[Any]:
+        return await self._connection.fetch(statement, *values)
+
+    def transaction(self) -> Any:
+        return self._connection.transaction()
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+
+async def connect(address: str) -> Sqlite | Postgres:
+    """`postgresql://…`, else the path of an SQLite file."""
+    return Postgres(await asyncpg.connect(address)) if address.startswith("postgresql:") else Sqlite(address)

@@ -1,0 +1,92 @@
+"""The centre's tables: each event once, and the placement of the contract's rule, in whatever order they came."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from .checks import Row
+from .databases import Postgres, Sqlite
+
+NEWEST = "ORDER BY at DESC, epoch DESC, sequence DESC, stream DESC"
+_ENDED = """EXISTS (SELECT 1 FROM {events} d WHERE d.object = p.object AND d.transition = 'departed'
+    AND d.stream = p.stream AND d.read_point = p.read_point
+    AND (d.at, d.epoch, d.sequence) > (p.at, p.epoch, p.sequence))"""
+_PLACE = f"""INSERT INTO placements SELECT object, read_point, source, at FROM (SELECT * FROM valid
+    WHERE object = $1 AND transition IN ('arrived', 'moved') {NEWEST} LIMIT 1) p
+    WHERE NOT {_ENDED.format(events="valid")}"""
+_AS_OF = f"""WITH known AS (SELECT * FROM valid WHERE source = $1 AND transition IN ('arrived', 'moved', 'departed')
+    AND NOT (stream = $2 AND (epoch, sequence) > ($3, $4))),
+    best AS (SELECT *, row_number() OVER (PARTITION BY object {NEWEST}) AS nth FROM known
+        WHERE transition <> 'departed')
+    SELECT object FROM best p WHERE nth = 1 AND read_point = $5 AND NOT {_ENDED.format(events="known")}"""
+_ISLANDS = """SELECT stream, epoch, min(sequence), max(sequence), min(topic) FROM
+    (SELECT *, sequence - row_number() OVER (PARTITION BY stream, epoch ORDER BY sequence) AS island FROM events) e
+    GROUP BY stream, epoch, island"""
+_COLUMNS = ", ".join(Row._fields)
+_VALUES = ", ".join(f"${at}" for at in range(2, len(Row._fields) + 2))
+
+
+class Store:
+    """Call it inside `transaction()`; what leaves that without an error is on disk."""
+
+    def __init__(self, database: Sqlite | Postgres) -> None:
+        self._run = database.run
+        self.transaction = database.transaction
+        self._position = 0
+
+    async def open(self) -> None:
+        """Make the tables where they are not."""
+        for statement in Path(__file__).with_name("store.sql").read_text().split(";\n"):
+            if statement.strip():
+                await self._run(statement)
+        newest = "SELECT max(position) FROM (SELECT position FROM events UNION ALL SELECT position FROM rejected) p"
+        self._position = (await self._run(newest))[0][0] or 0
+
+    async def put(self, row: Row) -> bool:
+        """Whether it is new: an id, or a number of a stream, that is there already is not stored again."""
+        self._position += 1
+        return bool(
+            await self._run(
+                f"INSERT INTO events (position, {_COLUMNS}) VALUES ($1, {_VALUES})"
+                " ON CONFLICT DO NOTHING RETURNING position",
+                self._position,
+                *row,
+            )
+        )
+
+    async def reject(self, topic: str, why: str, event: object) -> None:
+        """Keep what is not valid for whoever looks into it: in ASCII, which every database takes."""
+        self._position += 1
+        said = (ascii(topic), ascii(why), json.dumps(event))
+        await self._run("INSERT INTO rejected VALUES ($1, $2, $3, $4)", self._position, *said)
+
+    async def place(self, rows: Iterable[Row]) -> None:
+        """Place anew each object that these events tell of."""
+        for thing in sorted({row.object for row in rows if row.object is not None}):
+            await self._run("DELETE FROM placements WHERE object = $1", thing)
+            await self._run(_PLACE, thing)
+
+    async def placements(self) -> dict[str, str]:
+        """Where everything is: object → read point."""
+        return {one[0]: one[1] for one in await self._run("SELECT object, read_point FROM placements")}
+
+    async def present(self, source: str, as_of: dict[str, Any], read_point: str) -> set[str]:
+        """Who was there, by the events of one segment up to that position of its stream."""
+        position = as_of["stream"], as_of["epoch"], int(as_of["sequence"])
+        return {thing for (thing,) in await self._run(_AS_OF, source, *position, read_point)}
+
+    async def islands(self) -> list[Any]:
+        """(stream, epoch, first, last, a topic) of each run of numbers that are there."""
+        return list(await self._run(_ISLANDS))
+
+    async def losses(self) -> list[str]:
+        """What was declared lost."""
+        return [text for (text,) in await self._run("SELECT payload FROM events WHERE type = 'readpoint.loss.v1'")]
+
+    async def zones(self) -> list[str]:
+        """The topics on which objects arrived."""
+        found = await self._run("SELECT DISTINCT topic FROM events WHERE transition = 'arrived'")
+        return [topic for (topic,) in found]
