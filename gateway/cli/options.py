@@ -32,6 +32,24 @@ class DurationType(click.ParamType[float]):
         return seconds
 
 
+class SizeType(click.ParamType[int]):
+    """`64MiB`, `2GiB`, as in site files; bytes."""
+
+    name = "size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from drivers.contract import parse_size  # noqa: PLC0415 - loads pydantic
+
+        try:
+            size = parse_size(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        assert isinstance(size, int)
+        if not size:
+            self.fail(f"{value!r} is no room at all: write a size such as 64MiB", param, ctx)
+        return size
+
+
 class AddressType(click.ParamType[tuple[str, int]]):
     """`HOST:PORT` → both; port 0 is one."""
 

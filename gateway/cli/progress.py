@@ -9,6 +9,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from gateway.describe import printable
+
 EVERY = 5.0
 """Seconds between lines where there is no terminal: enough to see that it lives."""
 
@@ -44,6 +46,11 @@ class Progress:
         elif time.monotonic() - self._last >= EVERY:
             self._last = time.monotonic()
             sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+    def note(self, text: str) -> None:
+        """What stays to be read."""
+        sys.stderr.write(f"{_OVER if self._terminal else ''}{printable(text)}\n")
         sys.stderr.flush()
 
     def ticking(self, text: Callable[[], str]) -> None:

@@ -25,7 +25,7 @@ class Where:
     def __init__(self, config: Path | None, run_dir: Path | None, segments: tuple[str, ...]) -> None:
         self._config = config
         self._run_dir = run_dir
-        self._segments = segments
+        self.segments = segments
 
     @cached_property
     def site(self) -> Site | None:
@@ -35,7 +35,7 @@ class Where:
         from gateway.config.load import load  # noqa: PLC0415 - only where a site file is named
 
         site = load(self._config, files=False, identities=False).site
-        for name in self._segments:
+        for name in self.segments:
             if name not in site.segments:
                 raise click.UsageError(f"{self._config}: {unknown('segment', name, site.segments)}")
         return site
@@ -56,14 +56,14 @@ class Where:
                 f"no gateway runs here: no control socket in {folder}; start one with `readpoint run FILE`"
                 + (", or name its site file with --config" if site is None else "")
             )
-        for name in self._segments:
+        for name in self.segments:
             if name not in found and site is None:
                 raise click.UsageError(f"{folder}: {unknown('running segment', name, found)}")
-        return {name: folder / f"{name}.sock" for name in self._segments or found}
+        return {name: folder / f"{name}.sock" for name in self.segments or found}
 
     def one(self) -> tuple[str, Path]:
         """The one segment asked for, and its socket. click.UsageError where the choice is the person's."""
-        known = self._segments or (tuple(self.site.segments) if self.site is not None else tuple(self.find()))
+        known = self.segments or (tuple(self.site.segments) if self.site is not None else tuple(self.find()))
         if len(known) > 1:
             raise click.UsageError(f"there are several segments: name one with --segment ({', '.join(known)})")
         return known[0], self.folder / f"{known[0]}.sock"
