@@ -215,6 +215,9 @@ def _uplink(parts: Parts) -> UplinkView:
         events=status.events,
         held=status.held,
         refused=status.refused,
+        acks=status.acks,
+        ignored=status.ignored,
+        repeated=status.repeated,
         alarm=status.alarm,
         promise=status.promise,
     )
@@ -228,6 +231,7 @@ def _outbox(outbox: Outbox) -> OutboxView:
         pending=stats.pending,
         sent=stats.sent,
         dead=stats.dead,
+        confirmed=stats.confirmed,
         stored=stats.appended,
         oldest=stats.oldest_pending,
         size=stats.bytes,

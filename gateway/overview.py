@@ -20,6 +20,12 @@ class UplinkView(msgspec.Struct, frozen=True, rename="camel"):
     events: int = 0
     held: int = 0
     refused: dict[str, int] = {}
+    acks: int = 0
+    """Receipts of the centre that were taken."""
+    ignored: int = 0
+    """What the centre said that could not be true, or was too much."""
+    repeated: int = 0
+    """Events sent again because the centre asked for them."""
     alarm: str | None = None
     promise: str = ""
     """What a PUBACK is worth, where it is less than a consumer's receipt at the broker (MQTT 3.1.1)."""
@@ -33,6 +39,8 @@ class OutboxView(msgspec.Struct, frozen=True, rename="camel"):
     pending: int = 0
     sent: int = 0
     dead: int = 0
+    confirmed: int = 0
+    """The sequence of this epoch up to which the centre has everything."""
     stored: int = 0
     """Events stored since the start."""
     oldest: float | None = None

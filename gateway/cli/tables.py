@@ -69,6 +69,12 @@ def print_overview(overview: Overview, now: float, console: Console | None = Non
         f"{state(uplink.state)}{cause}  {escape(uplink.broker)}, MQTT {uplink.protocol}, {ago(uplink.since, now)}",
     )
     table.add_row("", f"{uplink.events} events published, {uplink.in_flight} in flight{_refused(uplink.refused)}")
+    if uplink.acks or uplink.ignored:
+        table.add_row(
+            "centre",
+            f"has all up to {outbox.confirmed}: {uplink.acks} receipts, {uplink.ignored} ignored, "
+            f"{uplink.repeated} events sent again",
+        )
     if uplink.alarm:
         table.add_row("", f"[red]{escape(uplink.alarm)}[/]")
     if uplink.promise:

@@ -85,6 +85,8 @@ class Uplink(Settings):
     """The pause when another box uses this identity."""
     refused_backoff: Positive = 5.0
     """The longest pause before an event the broker refused is sent again; the first is `backoff_min`."""
+    resend_rate: Size = 2**20
+    """Bytes a second, at most, of events that were sent before and that the centre asks for again."""
     state_interval: Positive = 30.0
     """How often `state` says that the segment is online."""
     snapshot_interval: Positive = 900.0

@@ -39,6 +39,7 @@ class Uplink(msgspec.Struct, frozen=True):
     backoff_max: float = 30.0
     takeover_backoff: float = 60.0
     refused_backoff: float = 5.0
+    resend_rate: int = 2**20
     state_interval: float = 30.0
     snapshot_interval: float = 900.0
     grace: float = 5.0

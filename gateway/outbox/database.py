@@ -17,6 +17,9 @@ PAGE = 1024
 """Bytes a page of a new file: with an event or two a commit, what is written is the pages touched, not what changed."""
 
 _CACHE_KIB = 2048
+_EPOCHS = 100
+"""Epochs remembered although none of their rows is left: a centre that was away asks for them."""
+
 _DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 
 
@@ -127,5 +130,11 @@ def _next_epoch(connection: sqlite3.Connection) -> tuple[int, int]:
     highest = connection.execute("SELECT max(id) FROM events").fetchone()[0]
     last = max(last, (highest or 0) - base)
     connection.execute("UPDATE epochs SET last = ? WHERE epoch = ?", (last, epoch))
-    connection.execute("DELETE FROM epochs WHERE last = gone AND epoch < ?", (epoch,))
+    # What is gone and was never confirmed the centre may still ask for: it is told that it is gone.
+    connection.execute("DELETE FROM epochs WHERE last = gone AND confirmed >= last AND epoch < ?", (epoch,))
+    connection.execute(
+        "DELETE FROM epochs WHERE last = gone AND epoch < (SELECT min(epoch) FROM"
+        " (SELECT epoch FROM epochs ORDER BY epoch DESC LIMIT ?))",
+        (_EPOCHS,),
+    )
     return epoch + 1, base + last

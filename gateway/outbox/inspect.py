@@ -51,7 +51,8 @@ class Stopped:
     def count(self) -> dict[State, int]:
         """Rows by state, counted one by one."""
         found: dict[State, int] = {"pending": 0, "sent": 0, "confirmed": 0, "dead": 0}
-        for number, count in self._sql.execute("SELECT state, count(*) FROM events GROUP BY state"):
+        state = queries.state_of(self._sql)
+        for number, count in self._sql.execute(f"SELECT {state}, count(*) FROM events GROUP BY 1"):  # noqa: S608 - constants
             found[STATES[number]] = count
         return found
 

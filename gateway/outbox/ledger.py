@@ -20,6 +20,7 @@ from gateway.outbox.recent import Recent
 from gateway.outbox.values import STATES, Declare, Lane, LossReason, Row, State
 
 PENDING, SENT, CONFIRMED, DEAD = range(4)
+_END = 2**63 - 1
 
 
 class Counts(NamedTuple):
@@ -146,12 +147,13 @@ class Ledger:
             if found[2] != "loss" or reason == "corrupt":
                 buried.append((found[0], found[1]))
         loss: LossReason = "corrupt" if reason == "corrupt" else "dead-letter"
-        return self.append(self._declarations(buried, loss, now), now, clock)
+        return self.declare(runs(buried), loss, now, clock)
 
-    def _declarations(self, gone: Sequence[tuple[int, int]], reason: LossReason, now: float) -> list[Draft]:
+    def declare(self, gone: Iterable[Loss], reason: LossReason, now: float, clock: str) -> list[Row]:
+        """Store a `loss` message for each run of numbers."""
         if self._declare is None:
             return []
-        return [
+        drafts = [
             self._declare(
                 self._life.streams[run.epoch],
                 run.epoch,
@@ -161,8 +163,9 @@ class Ledger:
                 reason=reason,
                 time=now,
             )
-            for run in runs(gone)
+            for run in gone
         ]
+        return self.append(drafts, now, clock)
 
     def committed(self, rows: Sequence[Row]) -> None:
         """These rows are in the file now; they may be claimed without reading them back."""
@@ -217,18 +220,24 @@ class Ledger:
 
         Gives how many it looked at, and, when it met a sent row that is too young, the time that one was sent.
         """
-        looked, young, high = 0, None, self._swept
+        self._swept, looked, young = self.purge_run(self._swept, _END, before, steps)
+        return looked, young
+
+    def purge_run(self, above: int, upto: int, before: float, steps: int) -> tuple[int, int, float | None]:
+        """The same for the rows above a row id up to another; first, the row id up to which it has looked."""
+        looked, young = 0, None
+        low = above
         for rowid, state, changed in self._sql.execute(
-            "SELECT id, state, changed FROM events WHERE id > ? ORDER BY id LIMIT ?", (self._swept, steps)
+            "SELECT id, state, changed FROM events WHERE id > ? AND id <= ? ORDER BY id LIMIT ?", (above, upto, steps)
         ).fetchall():
             if state in {SENT, CONFIRMED} and changed > before:
                 young = changed
                 break
-            looked, high = looked + 1, rowid
+            looked, above = looked + 1, rowid
         gone = Counter(
             epoch
             for (epoch,) in self._sql.execute(
-                "DELETE FROM events WHERE id > ? AND id <= ? AND state IN (1, 2) RETURNING epoch", (self._swept, high)
+                "DELETE FROM events WHERE id > ? AND id <= ? AND state IN (1, 2) RETURNING epoch", (low, above)
             )
         )
         if gone:
@@ -238,8 +247,7 @@ class Ledger:
             )
             stored, pending, dead = self.counts
             self.counts = Counts(stored - gone.total(), pending, dead)
-        self._swept = high
-        return looked, young
+        return above, looked, young
 
     def sweep_again(self) -> None:
         """The next purge starts at the oldest row."""

@@ -5,20 +5,33 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections.abc import Sequence
+from contextlib import closing
 
+from gateway.outbox.ledger import checksum
 from gateway.outbox.packing import readable
 from gateway.outbox.values import STATES, Entry, EpochState, Row, Selection, State
 
 STEP = 20_000
 """Row ids looked at in one go: a question never holds the writer for long."""
 
-_ENTRY = "id, epoch, sequence, channel, name, stored, state, changed, reason, length(plain(payload))"
+_ENTRY = "id, epoch, sequence, channel, name, stored, {state}, changed, reason, length(plain(payload))"
+_CONFIRMED_SINCE = 3
+"""Schema version; a stopped outbox may be older."""
+
 _ROW = "id, channel, name, sequence, epoch, stored, plain(payload)"
 
 
 def prepare(connection: sqlite3.Connection) -> None:
     """Teach a connection to read packed payloads: the questions here need it."""
     connection.create_function("plain", 1, readable, deterministic=True)
+
+
+def state_of(connection: sqlite3.Connection) -> str:
+    """The state of a row as an expression: a sent one that its epoch's mark covers is confirmed."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] < _CONFIRMED_SINCE:
+        return "state"
+    mark = "(SELECT base + confirmed FROM epochs WHERE epochs.epoch = events.epoch)"
+    return f"(CASE WHEN state = 1 AND events.id <= {mark} THEN 2 ELSE state END)"
 
 
 def entries(
@@ -30,13 +43,14 @@ def entries(
     if low is None:
         return [], None
     # The state stands in the text, not in a parameter: only so can SQLite use the partial indexes.
-    where = "" if state is None else f" AND state = {STATES.index(state)}"
     narrow = state in {"pending", "dead"}
+    shown = state_of(connection)
+    where = "" if state is None else f" AND {'state' if narrow else shown} = {STATES.index(state)}"
     high = top if narrow else min(top, low + STEP)
     found = [
         Entry(rowid, epoch, sequence, channel, name, stored, STATES[number], changed, reason, size)
         for rowid, epoch, sequence, channel, name, stored, number, changed, reason, size in connection.execute(
-            f"SELECT {_ENTRY} FROM events WHERE id > ? AND id <= ?{where} ORDER BY id LIMIT ?",  # noqa: S608 - constants
+            f"SELECT {_ENTRY.format(state=shown)} FROM events WHERE id > ? AND id <= ?{where} ORDER BY id LIMIT ?",  # noqa: S608 - constants
             (after, high, limit),
         )
     ]
@@ -96,16 +110,38 @@ def selected(connection: sqlite3.Connection, selection: Selection) -> list[int]:
     return [row[0] for id_ in wanted for row in connection.execute(statement, {**values, "id": id_})]
 
 
+def sent_before(
+    connection: sqlite3.Connection, first: int, last: int, rows: int, size: int
+) -> tuple[list[Row], int | None]:
+    """Sent rows of these row ids, at most `rows` and `size` bytes (one at least), and where to go on, if anywhere."""
+    taken: list[Row] = []
+    total = 0
+    with closing(
+        connection.execute(
+            f"SELECT {_ROW}, crc FROM events WHERE id >= ? AND id <= ? AND state IN (1, 2) ORDER BY id LIMIT ?",  # noqa: S608 - constants
+            (first, last, STEP),
+        )
+    ) as found:
+        for looked, (*values, crc) in enumerate(found, 1):
+            row = Row(*values)
+            if looked == STEP or (taken and (len(taken) >= rows or total + len(row.payload) > size)):
+                return taken, row.rowid
+            if crc == checksum(row.channel, row.name, row.payload):
+                taken.append(row)
+                total += len(row.payload)
+    return taken, None
+
+
 def epochs(connection: sqlite3.Connection, epoch: int | None = None, last: int = 0) -> list[EpochState]:
     """Every epoch on file, oldest first; `last` is the newest sequence of the one that runs, if one does."""
-    return [
-        EpochState(
-            stream, number, top := max(stored, last) if number == epoch else stored, _pending(connection, base, top)
-        )
-        for stream, number, base, stored in connection.execute(
-            "SELECT name, epoch, base, last FROM epochs JOIN streams ON streams.id = epochs.stream ORDER BY epoch"
-        ).fetchall()
-    ]
+    found = []
+    for stream, number, base, stored, confirmed in connection.execute(
+        "SELECT name, epoch, base, last, confirmed FROM epochs JOIN streams ON streams.id = epochs.stream"
+        " ORDER BY epoch"
+    ).fetchall():
+        top = max(stored, last) if number == epoch else stored
+        found.append(EpochState(stream, number, top, _pending(connection, base, top), confirmed))
+    return found
 
 
 def _pending(connection: sqlite3.Connection, base: int, last: int) -> int:

@@ -1,11 +1,18 @@
-"""When sent rows go: `keep_sent` after they were sent, oldest first, in steps that ride in other commits."""
+"""When sent rows go: `keep_sent` after they were sent, or an hour after it where the centre has confirmed them.
+
+Oldest first, in steps that ride in other commits.
+"""
 
 from __future__ import annotations
 
 from gateway.outbox.ledger import Ledger
+from gateway.outbox.receipts import Mark
 
 STEP = 1000
 """Rows looked at in one transaction."""
+
+KEEP_CONFIRMED = 3600.0
+"""Seconds that a confirmed row stays at least: a centre may find out later that it has lost what it had."""
 
 _EVERY = 60.0
 _PAUSE = 0.05
@@ -26,18 +33,32 @@ class Retention:
         """Something was stored: it will have to go some day."""
         self.due = min(self.due, now + _EVERY)
 
-    def step(self, ledger: Ledger, now: float, wall: float) -> None:
-        """A step, if it is due; in the caller's transaction."""
+    def step(self, ledger: Ledger, marks: dict[int, Mark], now: float, wall: float) -> None:
+        """A step, if it is due; in the caller's transaction. `marks`, by epoch, say what is confirmed."""
         if now < self.due:
             return
         if now >= self._sweep_at:
             ledger.sweep_again()
+            marks.update({epoch: mark._replace(above=mark.base) for epoch, mark in marks.items()})
             self._sweep_at = now + _SWEEP_EVERY
         stored = ledger.counts.stored
         looked, young = ledger.purge(wall - self._keep, STEP)
-        if looked == STEP:
+        left = STEP - looked
+        if left:
+            left = self._confirmed(ledger, marks, wall - min(self._keep, KEEP_CONFIRMED), left)
+        if not left:
             self.due = now if ledger.counts.stored < stored else now + _PAUSE
         elif young is not None:
             self.due = now + min(_EVERY, max(0.1, young + self._keep - wall))
         else:
             self.due = now + _EVERY if ledger.counts.stored else _NEVER
+
+    @staticmethod
+    def _confirmed(ledger: Ledger, marks: dict[int, Mark], before: float, steps: int) -> int:
+        """Delete what is confirmed and old enough, looking at `steps` rows; how many looks are left."""
+        for epoch, mark in list(marks.items()):
+            if steps and mark.above < mark.upto:
+                above, looked, young = ledger.purge_run(mark.above, mark.upto, before, steps)
+                marks[epoch] = mark._replace(above=mark.upto if looked < steps and young is None else above)
+                steps -= looked
+        return steps

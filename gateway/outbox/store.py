@@ -29,9 +29,11 @@ from gateway.outbox.values import (
     OutboxFailed,
     OutboxLocked,
     OutboxStats,
+    Receipt,
     Row,
     Selection,
     State,
+    Verdict,
 )
 from gateway.outbox.writer import Writer
 
@@ -319,6 +321,17 @@ class Outbox:
         """Undeliverable as they are: kept as dead letters for `reason`, and declared lost in the same commit."""
         self._check()
         self._mailbox.command(partial(self._writer.bury, list(rowids), reason))
+
+    async def acknowledge(self, receipt: Receipt) -> Verdict:
+        """What the centre has. It can shorten how long sent rows stay; what is missing and gone is declared."""
+        return await self._ask(partial(self._writer.acknowledge, receipt))
+
+    async def again(self, first: int, last: int, rows: int, size: int) -> tuple[list[Row], int | None]:
+        """Sent rows of these row ids, at most `rows` and `size` bytes (one at least), and where to go on, if anywhere.
+
+        They stay sent: to give them once more changes nothing here.
+        """
+        return await self._look(partial(queries.sent_before, first=first, last=last, rows=rows, size=size))
 
     # Looking.
 

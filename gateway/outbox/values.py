@@ -54,18 +54,43 @@ class Selection(msgspec.Struct, frozen=True):
 
 
 class EpochState(NamedTuple):
-    """How far one epoch of a stream is: the greatest sequence given out, and how many are still pending."""
+    """How far one epoch of a stream is: the greatest sequence given out, how many are still pending, and the sequence
+    up to which the centre has said that it has everything.
+    """
 
     stream: str
     epoch: int
     last: int
     pending: int
+    confirmed: int = 0
+
+
+class Receipt(NamedTuple):
+    """What the centre has of (`stream`, `epoch`): all up to `upto`, but for the ranges `missing` (first, last)."""
+
+    stream: str
+    epoch: int
+    upto: int
+    missing: Sequence[tuple[int, int]] = ()
+
+
+class Verdict(NamedTuple):
+    """What became of a receipt: `ignored` says why not, None where it was taken.
+
+    `again` are the row ids (first, last) to send again where they were sent. Not `known`: of an epoch that is over and
+    done with, which is no fault of the centre's.
+    """
+
+    ignored: str | None
+    again: tuple[tuple[int, int], ...] = ()
+    known: bool = True
 
 
 class OutboxStats(msgspec.Struct, frozen=True):
     """The outbox at a glance, as of its last commit.
 
-    `stored` counts the rows in the file, `appended` those of this run. `bytes` is what the file uses of `quota`. While
+    `stored` counts the rows in the file, `appended` those of this run; `confirmed` is the number of this epoch up to
+    which the centre has everything. `bytes` is what the file uses of `quota`. While
     `full`, works wait in memory and `cause` says what to do about it.
     """
 
@@ -76,6 +101,7 @@ class OutboxStats(msgspec.Struct, frozen=True):
     appended: int = 0
     commits: int = 0
     corrupt: int = 0
+    confirmed: int = 0
     oldest_pending: float | None = None
     bytes: int = 0
     quota: int = 0

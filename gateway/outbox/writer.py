@@ -16,6 +16,7 @@ from gateway.outbox.ledger import Ledger, state_number
 from gateway.outbox.mailbox import GROUP, Mailbox
 from gateway.outbox.news import Committed, Opened, Plan
 from gateway.outbox.presence import LINGER, Presence
+from gateway.outbox.receipts import Receipts
 from gateway.outbox.retention import STEP, Retention
 from gateway.outbox.room import Room, is_full, size_of
 from gateway.outbox.values import (
@@ -24,9 +25,11 @@ from gateway.outbox.values import (
     OutboxError,
     OutboxFailed,
     OutboxStats,
+    Receipt,
     Row,
     Selection,
     State,
+    Verdict,
 )
 from gateway.outbox.wal import Wal
 
@@ -87,6 +90,7 @@ class Writer:
         database.sync_folder(plan.folder)
         self._ledger = Ledger(connection, life, plan.declare)
         self._life = life
+        self._receipts = Receipts(connection, self._ledger, life)
         self._claims = Claims(self._ledger.next_rowid)
         room = self._room.restore()
         self._most = self._batch_limit = min(MOST, self._room.wal_size // 4096)
@@ -183,7 +187,8 @@ class Writer:
             self._retry_at = now  # what was settled can be deleted
         if batch or settled or self._mailbox.closing:
             self._seen.update(self._mailbox.take_seen())
-        if self._burials:
+        declaring = bool(self._burials or self._receipts.losses)
+        if declaring:
             self._room.limit(reserve=True)
         try:
             with self._presence.transaction(), ledger.transaction():
@@ -194,9 +199,10 @@ class Writer:
                 self._presence.touch(self._seen)
                 for buried, reason in self._burials:
                     rows += ledger.bury(buried, reason, wall, state)
-                self._retention.step(ledger, now, wall)
+                rows += self._receipts.write(wall, state)
+                self._retention.step(ledger, self._receipts.marks, now, wall)
         finally:
-            if self._burials:
+            if declaring:
                 self._room.limit(reserve=False)
         ledger.committed(rows)
         self._commits += bool(rows or settled or batch)
@@ -219,6 +225,7 @@ class Writer:
         for rowids, _ in self._burials:
             self._claims.forget(rowids)
         self._burials.clear()
+        self._receipts.written()
         self._bury_due = _NEVER
 
     def _no_room(self, now: float, batch: tuple[Work, ...]) -> None:
@@ -227,7 +234,7 @@ class Writer:
         first = self._retry_at == _NEVER
         self._retry_at = now if first else now + RETRY
         self._settle_due = now + RETRY if self._mailbox.settled else _NEVER
-        self._bury_due = now + RETRY if self._burials else _NEVER
+        self._bury_due = now + RETRY if self._burials or self._receipts.losses else _NEVER
         self._settle_less()
         if batch:
             self._batch_limit = max(1, len(batch) // 2)
@@ -323,6 +330,7 @@ class Writer:
             appended=self._appended,
             commits=self._commits,
             corrupt=self._corrupt,
+            confirmed=self._receipts.confirmed,
             oldest_pending=self._ledger.oldest_pending(),
             bytes=self._room.used(),
             quota=self._room.quota,
@@ -348,7 +356,15 @@ class Writer:
         if bad:
             self._corrupt += len(bad)
             self.bury(bad, "corrupt")
+        self._receipts.handed(taken)
         return taken
+
+    def acknowledge(self, receipt: Receipt) -> Verdict:
+        """What the centre has: it is written with the next commit; what is gone is declared at once."""
+        verdict = self._receipts.take(receipt)
+        if self._receipts.losses:
+            self._bury_due = 0.0
+        return verdict
 
     def release(self, rowids: list[int]) -> None:
         self._claims.give_back(rowids)

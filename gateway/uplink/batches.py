@@ -30,6 +30,8 @@ class Publication(msgspec.Struct, frozen=True, gc=False):
     name: str | None
     rows: tuple[Row, ...]
     attempts: int = 0
+    repeated: bool = False
+    """Sent before, and asked for again: history however young."""
 
     @property
     def rowids(self) -> list[int]:
@@ -41,7 +43,9 @@ class Publication(msgspec.Struct, frozen=True, gc=False):
 
     def payload(self, now: float) -> bytes:
         """The bytes to publish at `now` (Unix seconds)."""
-        events = [_marked(row.payload) if now - row.stored > LATE else row.payload for row in self.rows]
+        events = [
+            _marked(row.payload) if self.repeated or now - row.stored > LATE else row.payload for row in self.rows
+        ]
         return events[0] if len(events) == 1 else b"[" + b",".join(events) + b"]"
 
 

@@ -13,10 +13,11 @@ from gateway import topics
 from gateway.config.site import Segment, Site
 from gateway.messages import Composer, Epoch
 from gateway.model import Channel
-from gateway.outbox.values import OutboxError
+from gateway.outbox.values import EpochState, OutboxError
 from gateway.uplink.causes import ConnectError
 from gateway.uplink.connection import Closed, Connection, Granted, Listener, Offer
 from gateway.uplink.credentials import Credentials
+from gateway.uplink.healing import Healing
 from gateway.uplink.policy import SHORT_LIVED, Reconnecting
 from gateway.uplink.queue import Queue
 from gateway.uplink.reasons import FAILURE
@@ -52,6 +53,7 @@ async def uplink(
         running = [
             tasks.create_task(link.sender.run(), name=f"{identity} sender"),
             tasks.create_task(link.keep_connected(), name=f"{identity} connection"),
+            tasks.create_task(link.healing.run(), name=f"{identity} healing"),
         ]
         try:
             yield link
@@ -91,6 +93,8 @@ class Uplink:
         self._tally = Tally()
         self._topics: dict[tuple[str, str | None], str] = {}
         self._connection: Connection | None = None
+        self.on_alarm: Callable[[str | None], None] | None = None
+        self._alarmed = False
         self._started = clock()
         self._turned = asyncio.Event()
         self._state: State = "connecting"
@@ -101,6 +105,7 @@ class Uplink:
         self._state_due = False
         self._requests_left = _REQUESTS
         self.sender = Sender(outbox, self._settings, self._topic, self._tally, clock)
+        self.healing = Healing(outbox, self._settings.resend_rate, self.sender.repeat, self._tally)
 
     @property
     def status(self) -> UplinkStatus:
@@ -122,6 +127,8 @@ class Uplink:
             acks=tally.acks,
             requests=tally.requests,
             ignored=tally.ignored,
+            repeated=tally.repeated,
+            distrust=tally.distrust,
         )
 
     def publish_unstored(self, channel: Channel, name: str | None, payload: bytes) -> bool:
@@ -222,6 +229,7 @@ class Uplink:
             connection.abort("stopped")
             self._connection = None
             self.sender.detach()
+            self.healing.forget()
         return connection.closed.result()
 
     def _watch(self, connection: Connection, lasted: float) -> None:
@@ -234,11 +242,13 @@ class Uplink:
         else:
             connection.tick()
         self._deaf = connection.deaf
+        self._tell_alarm()
 
     def _received(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001 - the listener's signature
         """What the centre says. Anything else than a proper message on one of the two topics is counted, no more."""
-        if not retained and topic == self._ack_topic and parse_ack(payload) is not None:
-            self._tally.acks += 1
+        ack = parse_ack(payload) if not retained and topic == self._ack_topic else None
+        if ack is not None:
+            self.healing.hear(ack.receipt)
             return
         request = parse_request(payload) if not retained and topic == self._request_topic else None
         if request is None or self._requests_left <= 0:
@@ -263,20 +273,24 @@ class Uplink:
     async def _state_post(
         self, state: Literal["online", "offline"], answered: asyncio.Future[int] | None = None
     ) -> Post:
-        return Post(self._topic("state", None), await self._state_message(state), True, "state", answered)
+        return Post(self._topic("state", None), await self._state_message(state), True, "state", answered=answered)
 
     async def _state_message(self, state: Literal["online", "offline"]) -> bytes:
         epochs = await self._outbox.epochs()
         return self._composer.state(
             state,
             stream=self._outbox.stream,
-            epochs=[Epoch(row.epoch, row.last, row.pending) for row in epochs if row.stream == self._outbox.stream],
+            epochs=[Epoch(row.epoch, row.last, row.pending) for row in epochs if self._to_tell(row)],
             previous_stream=self._outbox.previous_stream,
             version=self._version,
             configuration=self._site.digest,
             since=self._started,
             time=self._clock(),
         )
+
+    def _to_tell(self, row: EpochState) -> bool:
+        """Whether `state` names this epoch: all that the centre has not wholly confirmed, and the present one."""
+        return row.stream == self._outbox.stream and (row.confirmed < row.last or row.epoch == self._outbox.epoch)
 
     def _topic(self, channel: str, name: str | None) -> str:
         found = self._topics.get((channel, name))
@@ -288,14 +302,25 @@ class Uplink:
         if state != self._state:
             self._since = self._clock()
         self._state, self._cause = state, cause
+        self._tell_alarm()
         turned, self._turned = self._turned, asyncio.Event()
         turned.set()
+
+    def _tell_alarm(self) -> None:
+        """Say once that there is one, and once that there is none any more."""
+        alarm = self._alarm()
+        if (alarm is not None) != self._alarmed:
+            self._alarmed = alarm is not None
+            if self.on_alarm is not None:
+                self.on_alarm(alarm)
 
     def _alarm(self) -> str | None:
         if self._reconnecting.taken_over:
             return self._rival()
         if self._deaf is not None:
             return f"the broker lets this gateway not read its own ack and request topics: {self._deaf}"
+        if self._tally.distrust:
+            return f"an ack of the centre was ignored: {self._tally.distrust}"
         return None
 
     def _rival(self) -> str:

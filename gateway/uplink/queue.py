@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from gateway.outbox.values import EpochState, Lane, Row
+from gateway.outbox.values import EpochState, Lane, Receipt, Row, Verdict
 
 LANES: tuple[Lane, Lane] = ("live", "historical")
 
@@ -18,6 +18,9 @@ class Queue(Protocol):
 
     @property
     def previous_stream(self) -> str | None: ...
+
+    @property
+    def epoch(self) -> int: ...
 
     async def epochs(self) -> Sequence[EpochState]: ...
 
@@ -32,3 +35,7 @@ class Queue(Protocol):
     def settle(self, rowids: Sequence[int]) -> None: ...
 
     async def changed(self) -> None: ...
+
+    async def acknowledge(self, receipt: Receipt) -> Verdict: ...
+
+    async def again(self, first: int, last: int, rows: int, size: int) -> tuple[Sequence[Row], int | None]: ...

@@ -6,6 +6,8 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
+from gateway.outbox.values import Receipt
+
 MAX_BYTES = 8192
 """An `ack` has at most 100 ranges and a `request` one name: more than this is not from our centre."""
 
@@ -28,6 +30,11 @@ class Ack(msgspec.Struct, frozen=True):
     epoch: _Count
     upto: _Count
     missing: Annotated[list[_Range], msgspec.Meta(max_length=100)] = []
+
+    @property
+    def receipt(self) -> Receipt:
+        """The same, as the outbox takes it."""
+        return Receipt(self.stream, self.epoch, self.upto, self.missing)
 
 
 _request = msgspec.json.Decoder(Request)

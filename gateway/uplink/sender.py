@@ -42,6 +42,7 @@ class Post(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
     retain: bool = False
     key: str | None = None
+    content_type: str = EVENT_TYPE
     answered: asyncio.Future[int] | None = None
 
 
@@ -136,6 +137,21 @@ class Sender:
         self._wake.set()
         return True
 
+    def repeat(self, rows: Sequence[Row]) -> bool:
+        """Send these once more, as history, beside the outbox; False when there is no connection or no room."""
+        publications = group(rows, "historical", limit=self._limit, batch=self._settings.batch)
+        if len(self._posts) + len(publications) > _MAX_POSTS:
+            return False
+        said = [
+            Post(
+                self._topic(one.channel, one.name),
+                msgspec.structs.replace(one, repeated=True).payload(self._clock()),
+                content_type=one.content_type,
+            )
+            for one in publications
+        ]
+        return all(self.post(post) for post in said)
+
     async def drain(self) -> None:
         """Return when all that was stored before the call is answered, but for what was refused."""
         self._drain_round = self._round + 1  # a round under way may have looked too early
@@ -200,6 +216,11 @@ class Sender:
     def _window(self) -> int:
         return max(1, min(self._settings.window, self._granted.receive_maximum))
 
+    @property
+    def _limit(self) -> int:
+        """Bytes of a payload that the broker takes."""
+        return min(MAX_PAYLOAD, self._granted.maximum_packet - _PACKET_OVERHEAD)
+
     def _places(self, lane: Lane) -> int:
         """How many more publications of the lane may be sent now."""
         if self._connection is None or self._connection.closed.done():
@@ -218,7 +239,7 @@ class Sender:
             post = self._posts.popleft()
             assert self._connection is not None
             retain = post.retain and self._granted.retain
-            packet = self._connection.publish(post.topic, post.payload, EVENT_TYPE, retain=retain)
+            packet = self._connection.publish(post.topic, post.payload, post.content_type, retain=retain)
             if packet is not None:
                 self._flights[packet] = _Flight(self._loop.time(), None, post)
 
@@ -250,7 +271,7 @@ class Sender:
     async def _claim(self, lane: Lane) -> None:
         """Take rows while the lane has places for them."""
         while not (self._dry[lane] or self._ready[lane] or self._stuck) and (places := self._places(lane)) > 0:
-            limit = min(MAX_PAYLOAD, self._granted.maximum_packet - _PACKET_OVERHEAD)
+            limit = self._limit
             rows: Sequence[Row] = await self._queue.claim(lane, _CLAIM_ROWS, min(_CLAIM_BYTES, places * limit))
             self._dry[lane] = not rows
             if not rows:

@@ -16,8 +16,10 @@ class UplinkStatus(msgspec.Struct, frozen=True):
 
     `refused` counts publications by reason code (`0x87`), `unheard` those the broker took although nobody listens
     (0x10), `unanswered` those that a connection took with it. `held` were refused and are offered again later.
-    `published` and `events` count publications and events that the broker acknowledged. `promise` says what an
-    acknowledgement is worth, where it is less than that the broker took the message. `alarm` needs a person.
+    `published` and `events` count publications and events that the broker acknowledged. `acks` counts the centre's
+    receipts that were taken, `repeated` events that it asked for again, `ignored` what it said in vain, and `distrust`
+    says why its last receipt was. `promise` says what an acknowledgement is worth, where it is less than that the
+    broker took the message. `alarm` needs a person.
     """
 
     state: State
@@ -36,6 +38,8 @@ class UplinkStatus(msgspec.Struct, frozen=True):
     acks: int = 0
     requests: int = 0
     ignored: int = 0
+    repeated: int = 0
+    distrust: str = ""
 
 
 class Tally:
@@ -50,6 +54,8 @@ class Tally:
         self.acks = 0
         self.requests = 0
         self.ignored = 0
+        self.repeated = 0
+        self.distrust = ""
         self.refused: dict[str, int] = {}
 
     @property

@@ -158,7 +158,10 @@ async def test_requests_are_passed_on_and_nonsense_is_counted(mosquitto: Brokers
                 assert await asked.get() == Request(snapshot="aisle-a")
             centre.publish(f"{BASE}/request", b'{"state": true}')
             await centre.until(lambda: len(centre.states) == 2)
-            assert (link.status.requests, link.status.acks, link.status.ignored) == (2, 1, 5)
+            async with asyncio.timeout(30):
+                await link.until(lambda status: status.alarm is not None)
+            assert (link.status.requests, link.status.acks, link.status.ignored) == (2, 0, 6)
+            assert "it is for the stream 'x'" in link.status.alarm
 
 
 async def test_a_centre_gone_wrong_is_heard_a_few_times_a_second(mosquitto: Brokers, outbox: Outbox) -> None:
