@@ -54,6 +54,8 @@ class _Recorded(Line, kw_only=True, gc=False, omit_defaults=True):
 
 
 _decode = msgspec.json.Decoder(_Recorded).decode
+_recorded = tuple.__new__
+_unhex = bytes.fromhex
 _encode = msgspec.json.Encoder().encode
 
 
@@ -65,6 +67,26 @@ def parse_line(text: str | bytes) -> Recorded:
         raise RecordingError(f"no line of a recording: {error}") from None
     time = line.time if type(line.time) is float else seconds(line.time)
     received = time if line.received is None else seconds(line.received)
+    if line.epc is not None and line.tid is None:
+        # Nearly every line, and many of them: as `observed` has it, without the calls.
+        try:
+            value = _unhex(line.epc)
+        except ValueError:
+            value = from_hex("epc", line.epc)
+        read = Read(
+            "epc",
+            value,
+            time,
+            line.antenna,
+            line.rssi,
+            line.phase,
+            line.doppler,
+            received,
+            line.count,
+            line.channel,
+            line.pc,
+        )
+        return _recorded(Recorded, (line.device, read, received))
     return Recorded(line.device, observed(line, time, received), received)
 
 

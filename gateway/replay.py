@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from drivers.contract import Observation, Status
-from drivers.lines import RecordingError, parse_line
+from drivers.lines import Recorded, RecordingError, parse_line
+from drivers.observations import Observation, Read, Status
 from gateway.config.site import Segment, Site
 from gateway.identity.directory import Directory
 from gateway.location.engine import Engine, Outcome
+from gateway.location.steps import step_after
 from gateway.messages import Composer
 from gateway.model import Draft
 
 _HEAD = b'{"specversion":"1.0","stream":"replay","epoch":0,"sequence":"%d","clock":"synchronized",%b}'
 
 
+MOST = 1000
+"""Reads of a device that wait for the end of their step; of more in one step, some go to the engine before it."""
+
+
 class _Course:
-    """One segment in replay. Each decision has the time at which it is due, or of the line that made it."""
+    """One segment in replay. Each decision has the time at which it is due, or of the line that made it.
+
+    Reads that decide nothing before the end of their step wait for it in `waiting`, by device: the engine takes many at
+    a time for less.
+    """
 
     def __init__(self, site: Site, segment: Segment) -> None:
         self._engine = Engine(segment.rules, Directory(segment.identities).resolve)
         self._composer = Composer(site.gateway, segment.name, site.read_points)
+        self.waiting: dict[str, list[Observation]] = {
+            device.name: []
+            for device in site.devices.values()
+            if device.segment == segment.name and self._engine.waits(device.name)
+        }
 
     def reach(self, now: float) -> list[Draft]:
         """Fire the deadlines at or before `now`, each at its own time."""
@@ -31,9 +45,19 @@ class _Course:
             drafts += self._drafts(engine.advance(due))
         return drafts
 
-    def take(self, device: str, observation: Observation, now: float) -> list[Draft]:
-        """One line's observation."""
-        outcomes = self._engine.feed(device, (observation,), now)
+    def catch_up(self, now: float) -> list[Draft]:
+        """Take what waited, all of it of the step of `now`."""
+        drafts: list[Draft] = []
+        for device, reads in self.waiting.items():
+            if reads:
+                drafts += self.reach(now)
+                drafts += self.take(device, reads, now)
+                reads.clear()
+        return drafts
+
+    def take(self, device: str, observations: Sequence[Observation], now: float) -> list[Draft]:
+        """What lines say, of one device at one time."""
+        outcomes = self._engine.feed(device, observations, now)
         return self._drafts(outcomes) if outcomes else []
 
     def finish(self) -> list[Draft]:
@@ -59,30 +83,45 @@ def replay(
     Deadlines at or before a line's time fire before it; time ends with the last line. Lines of devices that are in no
     segment (or another than `segment`) pass time only. Raises `RecordingError` with the line's number at its head.
     """
+    for sequence, draft in enumerate(_drafts(site, lines, segment, every=every), 1):
+        yield _HEAD % (sequence, draft.body)
+
+
+def _drafts(site: Site, lines: Iterable[str | bytes], segment: str | None, *, every: bool) -> Iterator[Draft]:
     names = [segment] if segment is not None else list(site.segments)
     courses = {name: _Course(site, site.segments[name]) for name in names}
     where = {device.name: courses.get(device.segment) for device in site.devices.values()}
-    now, sequence = -math.inf, 0
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
+    waiting = {device: reads for course in courses.values() for device, reads in course.waiting.items()}
+    now = end = -math.inf
+    for device, seen, received in _parsed(lines):
+        reads = waiting.get(device)
+        waits = reads is not None and type(seen) is Read and seen.time <= received and len(reads) < MOST
+        if received >= end or not waits:
+            for course in courses.values():
+                yield from course.catch_up(now)
+            now = max(now, received)
+            end = step_after(now)
+            for course in courses.values():
+                yield from course.reach(now)
+        elif received > now:
+            now = received
+        if reads is not None and waits:
+            reads.append(seen)
             continue
-        try:
-            device, observation, received = parse_line(line)
-        except RecordingError as error:
-            raise RecordingError(f"{number}: {error}") from None
-        now = max(now, received)
-        drafts: list[Draft] = []
-        for course in courses.values():
-            drafts += course.reach(now)
         course_of = where.get(device)
         if course_of is not None:
-            drafts += course_of.take(device, observation, now)
-            if every and isinstance(observation, Status):
-                drafts.append(course_of.health(device, observation))
-        for draft in drafts:
-            sequence += 1
-            yield _HEAD % (sequence, draft.body)
+            yield from course_of.take(device, (seen,), now)
+            if every and isinstance(seen, Status):
+                yield course_of.health(device, seen)
     for course in courses.values():
-        for draft in course.finish():
-            sequence += 1
-            yield _HEAD % (sequence, draft.body)
+        yield from course.catch_up(now)
+        yield from course.finish()
+
+
+def _parsed(lines: Iterable[str | bytes]) -> Iterator[Recorded]:
+    for number, line in enumerate(lines, 1):
+        try:
+            yield parse_line(line)
+        except RecordingError as error:
+            if line.strip():
+                raise RecordingError(f"{number}: {error}") from None

@@ -114,6 +114,11 @@ class Engine:
                 first = deadline
         return first if first < math.inf else None
 
+    def waits(self, device: str) -> bool:
+        """Whether no read of that device decides anything before the end of its step."""
+        places = self._floor.devices.get(device, {}).values()
+        return all(place.point.kind != "checkpoint" for place in places)
+
     def feed(self, device: str, observations: Sequence[Observation], now: float) -> list[Outcome]:
         """Take a batch of a device at the time of decision `now` (Unix seconds, never back). Deadlines fire first."""
         out = self.advance(now)

@@ -44,6 +44,12 @@ def step_from(time: float) -> float:
     return number / RATE if number / RATE >= time else (number + 1) / RATE
 
 
+def step_after(time: float) -> float:
+    """The first step that lies after that time: the end of the one that runs then."""
+    number = math.floor(time * RATE) + 1
+    return number / RATE if number / RATE > time else (number + 1) / RATE
+
+
 class Steps:
     """What waits for the end of its step, and what of ended ones was not weighed yet."""
 
@@ -58,7 +64,7 @@ class Steps:
     def noted(self, now: float) -> None:
         """`heard` got more at that time."""
         if self.heard and self.end == math.inf:
-            self.end = (math.floor(step_before(now) * RATE + 0.5) + 1) / RATE
+            self.end = step_after(now)
         if len(self.heard) >= MOST:
             self.close()
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from drivers.contract import Read, Signal
 from gateway.location import steps
-from gateway.location.steps import step_before, step_from
+from gateway.location.steps import step_after, step_before, step_from
 from gateway.model import Port, ReadPoint
 
 
@@ -119,6 +119,8 @@ def test_steps_are_whole_tenths_around_each_time(time, tenths):
     before, after = step_before(time), step_from(time)
     assert before <= time <= after
     assert after - before <= 0.1 + 1e-6
+    assert time < step_after(time) <= before + 0.1 + 1e-6
+    assert step_after(time) == after or after == time
     assert step_before(after) == after
     assert step_from(before) == before
     assert step_before(tenths / 10) == step_from(tenths / 10) == tenths / 10
