@@ -12,7 +12,7 @@ from typing import Any
 from .checks import Row, check, events, micros, row
 from .databases import Postgres, Sqlite
 from .kpis import Kpis
-from .sequences import Numbers
+from .sequences import PATIENCE, Numbers
 from .store import Store
 
 ASK_EVERY = 5.0
@@ -28,11 +28,14 @@ Json = dict[str, Any]
 class Central:
     """What the centre knows. `take` what comes; `tick` once a second, and publish what that returns."""
 
-    def __init__(self, database: Sqlite | Postgres, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, database: Sqlite | Postgres, clock: Callable[[], float] = time.time, patience: float = PATIENCE
+    ) -> None:
         self.database = database
         self.store = Store(database)
         self.kpis = Kpis()
         self._clock = clock
+        self._patience = patience
         self.numbers: defaultdict[tuple[str, int], Numbers] = defaultdict(Numbers)
         self._home_of: dict[str, str] = {}  # of each stream: the topics of the one segment that it is believed of
         self._acked: dict[tuple[str, int], tuple[float, object]] = {}
@@ -144,6 +147,11 @@ class Central:
         self._online.clear()
 
     @property
+    def online(self) -> int:
+        """Segments that are."""
+        return sum(self._online.values())
+
+    @property
     def missing(self) -> int:
         """Numbers below others that are here, and neither here nor declared lost."""
         return sum(last - first + 1 for one in self.numbers.values() for first, last in one.holes(one.top))
@@ -152,7 +160,7 @@ class Central:
         """Acks that are due, and requests for snapshots of segments that came back."""
         now, said = self._clock(), []
         for (stream, epoch), numbers in self.numbers.items():
-            upto, missing = numbers.ack(now)
+            upto, missing = numbers.ack(now, self._patience)
             when, last = self._acked.get((stream, epoch), (0.0, None))
             changed, online = (upto, missing) != last, self._online.get(self._home_of.get(stream, ""), False)
             if (upto or missing) and online and (changed or missing or now - when >= REPEAT):

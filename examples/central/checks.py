@@ -22,6 +22,9 @@ _VALIDATORS = {
 }
 
 
+_NOWHERE: tuple[str | None, str | None, str | None, str | None, int | None] = (None, None, None, None, None)
+
+
 class Row(NamedTuple):
     """A stored event, as the table has it; `at` is its eventTime in microseconds since 1970."""
 
@@ -64,7 +67,7 @@ def check(topic: str, event: Any) -> dict[str, Any]:
 
 def row(topic: str, event: dict[str, Any]) -> Row:
     """A checked, numbered event as the table takes it. ValueError for what no table takes: NUL, half characters."""
-    data, place = event["data"], (None, None, None, None, None)
+    data, place = event["data"], _NOWHERE
     if event["type"] == "readpoint.epcis.v1":
         transition = "corrected" if "errorDeclaration" in data else data["readpoint:observation"]["transition"]
         place = data["eventID"], event["subject"], transition, data["readPoint"]["id"], micros(data["eventTime"])

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 
 
 class Sqlite:
@@ -41,7 +41,8 @@ class Postgres:
         self._connection = connection
 
     async def run(self, statement: str, *values: object) -> Sequence[Any]:
-        return await self._connection.fetch(statement, *values)
+        found: Sequence[Any] = await self._connection.fetch(statement, *values)
+        return found
 
     def transaction(self) -> Any:
         return self._connection.transaction()

@@ -52,7 +52,7 @@ class Kpis:
 
     def alarms(self) -> list[str]:
         """What somebody should look at: live events more than 15 min late, accuracy under 98 %."""
-        live = _percentiles(self._latency["live"])
+        live = _percentiles(self._latency.get("live", deque()))
         late = live["eventTime"]["p99"] > 900 if live else False
         return ["live events are more than 15 min late"] * late + ["accuracy is under 98 %"] * (self.accuracy < 0.98)
 

@@ -48,12 +48,12 @@ class Numbers:
             at = last + 1
         return [*found, (at, upto)] if at <= upto else found
 
-    def ack(self, now: float) -> tuple[int, list[tuple[int, int]]]:
+    def ack(self, now: float, patience: float = PATIENCE) -> tuple[int, list[tuple[int, int]]]:
         """(upto, missing): holes that are young are not missing yet, so `upto` ends before the first of them."""
         self._tops.append((now, self.top))
-        while len(self._tops) > 1 and self._tops[1][0] <= now - PATIENCE:
+        while len(self._tops) > 1 and self._tops[1][0] <= now - patience:
             self._tops.popleft()
-        settled = self._tops[0][1] if self._tops[0][0] <= now - PATIENCE else 0
+        settled = self._tops[0][1] if self._tops[0][0] <= now - patience else 0
         missing = self.holes(settled)
         if len(missing) > RANGES:
             return missing[RANGES][0] - 1, missing[:RANGES]

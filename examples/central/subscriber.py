@@ -54,7 +54,7 @@ async def speak(client: aiomqtt.Client, central: Central, every: float) -> None:
 
 def report(central: Central) -> None:
     """The figures on stdout, what is wrong on stderr."""
-    print(json.dumps(central.kpis.report() | {"missing": central.missing}), flush=True)
+    print(json.dumps(central.kpis.report() | {"missing": central.missing, "online": central.online}), flush=True)
     for alarm in central.kpis.alarms():
         print(f"ALARM: {alarm}", file=sys.stderr, flush=True)
 
@@ -66,17 +66,19 @@ async def serve(asked: argparse.Namespace) -> None:
     if asked.certificates:
         context = ssl.create_default_context(cafile=str(asked.certificates / "ca.pem"))
         context.load_cert_chain(asked.certificates / "central.pem", asked.certificates / "central.key")
-    session = Properties(PacketTypes.CONNECT)
+    session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     session.SessionExpiryInterval = 86_400
     database = await connect(asked.database)
-    central = Central(database)
+    central = Central(database, patience=asked.patience)
     await central.start()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
+    me = asyncio.current_task()
+    assert me is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)
     try:
         while True:
             try:
                 async with aiomqtt.Client(
-                    host, int(port), identifier="central", protocol=aiomqtt.ProtocolVersion.V5, clean_start=False,
+                    host, int(port), identifier=asked.client_id, protocol=aiomqtt.ProtocolVersion.V5, clean_start=False,
                     properties=session, tls_context=context, max_queued_incoming_messages=QUEUE,
                 ) as client, asyncio.TaskGroup() as tasks:  # fmt: skip
                     await client.subscribe([(f"readpoint/v1/+/+/+/{one}", 1) for one in CHANNELS])
@@ -96,6 +98,8 @@ def main() -> None:
     words.add_argument("--broker", default="localhost:8883", help="HOST:PORT")
     words.add_argument("--certificates", type=Path, help="folder; without one, plain TCP")
     words.add_argument("--database", default="central.sqlite3", help="an SQLite file, or postgresql://…")
+    words.add_argument("--client-id", default="central", help="the broker keeps its session under this name")
+    words.add_argument("--patience", type=float, default=5.0, help="seconds that a number may be late")
     words.add_argument("--every", type=float, default=60.0, help="seconds between two reports")
     with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
         asyncio.run(serve(words.parse_args()))
