@@ -16,6 +16,7 @@ from gateway.config.site import Device, Segment, Site
 from gateway.control import protocol
 from gateway.control.feed import Feed
 from gateway.devices import Devices
+from gateway.history import History
 from gateway.identity.directory import Directory
 from gateway.inbox import Inbox, Received
 from gateway.location.engine import Engine
@@ -25,6 +26,7 @@ from gateway.outbox.store import Outbox
 from gateway.outbox.values import Entry, OutboxError, Row, Selection
 from gateway.overview import LocationView, OutboxView, Overview, UplinkView
 from gateway.pipeline import Pipeline
+from gateway.recall import Memory, recalled
 from gateway.uplink.link import Uplink
 
 
@@ -44,6 +46,7 @@ class Parts(msgspec.Struct, eq=False):
     directory: Directory
     engine: Engine
     pipeline: Pipeline
+    history: History
     uplink: Uplink
     devices: Devices
 
@@ -83,6 +86,7 @@ class Answers:
         self._parts = parts
         self._events = Feed()
         self._observations = Feed()
+        self._turn = asyncio.Lock()
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -112,6 +116,8 @@ class Answers:
                 return self._tail(request)
             case protocol.Record():
                 return self._record(request)
+            case protocol.Explain():
+                return recalled(self._memory(), request.subject)
             case protocol.Orphans():
                 return self._orphans(request)
             case protocol.OutboxList():
@@ -142,6 +148,12 @@ class Answers:
             ):
                 async for line in lines:
                     yield line
+
+    def _memory(self) -> Memory:
+        parts = self._parts
+        segment = parts.segment
+        timezone = parts.site.gateway.timezone
+        return Memory(parts.history, parts.engine, segment.rules, segment.identities, timezone, self._turn)
 
     async def _orphans(self, request: protocol.Orphans) -> AsyncGenerator[bytes, None]:
         for one in self._parts.directory.orphans.listed(self._parts.engine.sightings())[: request.limit]:

@@ -17,6 +17,7 @@ from gateway.control.server import ControlServer
 from gateway.describe import printable
 from gateway.devices import Surroundings, devices
 from gateway.health import DeviceHealth
+from gateway.history import History
 from gateway.identity.directory import Directory
 from gateway.inbox import Inbox
 from gateway.location.engine import Engine
@@ -69,7 +70,9 @@ async def running(
         inbox = Inbox(clock)
         directory = Directory(segment.identities, IDENTITIES)
         engine = _engine(segment, directory, outbox)
-        pipeline = Pipeline(inbox, engine, composer, outbox, clock, directory.orphans.told)
+        history = History()
+        pipeline = Pipeline(inbox, engine, composer, outbox, clock, history.telling(directory.orphans.told))
+        pipeline.taps.add(history.take)
         await nest.enter_async_context(_deciding(pipeline, inbox, outbox, pace))
         around = Surroundings(
             put=inbox.put,
@@ -80,7 +83,7 @@ async def running(
             backoff=pace.backoff,
         )
         running_devices = await nest.enter_async_context(devices(around, of_segment(site, name)))
-        made = outbox, inbox, composer, directory, engine, pipeline, link, running_devices
+        made = outbox, inbox, composer, directory, engine, pipeline, history, link, running_devices
         parts = Parts(site, segment, version, clock(), *made)
         await nest.enter_async_context(_repeating(parts, composer, pace.health, clock))
         await nest.enter_async_context(_reconciling(parts, composer, clock))

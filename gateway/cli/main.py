@@ -38,6 +38,7 @@ COMMANDS = {
     "check": Lazy("gateway.cli.check:check", "Check a site FILE: all its errors in one pass."),
     "completion": Lazy("gateway.cli.completion:completion", "Print the completion script of SHELL."),
     "demo": Lazy("gateway.cli.demo:demo", "Show reads becoming events at a central service."),
+    "explain": Lazy("gateway.cli.explain:explain", "Explain why a tag is where it is."),
     "orphans": Lazy("gateway.cli.orphans:orphans", "List identifiers without a GS1 id."),
     "outbox": Lazy("gateway.cli.outbox:outbox", "Look into the durable queue of a segment."),
     "record": Lazy("gateway.cli.record:record", "Record reads, signals and states to FILE."),

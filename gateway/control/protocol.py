@@ -41,6 +41,12 @@ class Record(Ask, frozen=True, tag="record"):
     seconds: float | None = None
 
 
+class Explain(Ask, frozen=True, tag="explain"):
+    """Why an object is where it is, however `subject` names it: one line, a `Material`; then recording lines."""
+
+    subject: str
+
+
 class Orphans(Ask, frozen=True, tag="orphans"):
     """Identifiers without a GS1 id, the latest first: an `Orphan` a line."""
 
@@ -71,7 +77,7 @@ class OutboxResend(Ask, frozen=True, tag="outbox.resend"):
     dry_run: bool = False
 
 
-AnyAsk = Status | Tail | Record | Orphans | OutboxList | OutboxShow | OutboxResend
+AnyAsk = Status | Tail | Record | Explain | Orphans | OutboxList | OutboxShow | OutboxResend
 
 CHANGES: tuple[type[Ask], ...] = (OutboxResend,)
 """Requests that change something."""
