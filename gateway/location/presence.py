@@ -261,6 +261,7 @@ class Zones:
 
     def _placed(self, tag: Tag, time: float, decided: float) -> None:
         tag.placed, tag.decided = time, decided
+        self._rule.settle(tag)
         tag.first_seen = tag.written = tag.last_seen
 
     # What silence decides
@@ -364,7 +365,6 @@ class Zones:
         Where it was placed keeps its eventTime: it has been told.
         """
         standing = list(self.present())
-        self._rule = ZoneRule(self._floor)
         self._tags.clear()
         self._objects.clear()
         self._touched.clear()

@@ -1,7 +1,8 @@
 """The rule of zones: which zone explains what a tag's antennas heard. Bookkeeping is in `presence`.
 
 Each antenna's level is a mean that forgets with `TAU` and is drawn to `FLOOR` where few reads support it, so that one
-lucky read does not outweigh many, and an antenna that fell silent fades. A zone is as strong as its strongest antenna.
+lucky read does not outweigh many, and an antenna that fell silent fades. A zone fits a tag as well as the best of its
+antennas, by what the floor has taught of who hears what of whom (`radiomap`); before that, by the loudest antenna.
 A tag moves when another zone leads by the hysteresis for the dwell time; it moved when that zone took the lead.
 
 Time here is evidence time: it runs only while somebody hears the tag. Someone who stands in the way silences all
@@ -12,11 +13,13 @@ from __future__ import annotations
 
 import math
 from array import array
+from operator import mul
 
 import msgspec
 
 from gateway.location.floor import NO_LEVEL, Floor, Place
 from gateway.location.outcome import Key
+from gateway.location.radiomap import RadioMap
 from gateway.model import Identity, ReadPoint
 
 TAU = 2.0
@@ -34,14 +37,22 @@ SUPPORT = 0.5
 NOMINAL = -60.0
 """dBm taken for a read without a level, so that the number of reads decides."""
 
+SETTLED = 6.0
+"""Seconds of evidence time after which a tag that no other zone claimed teaches how one that stands there is heard."""
+
 _LONGEST = 1.0
 """Seconds of evidence time that a silence lasts at most."""
+
+_PAUSE = 0.25
+"""Seconds of evidence time between two looks at a tag that no other zone claims."""
 
 _REBASE = 60.0
 """Time constants after which weights are written anew, long before they grow beyond a float."""
 
 _CLOCK, _TURNED, _LEADING, _HEAD = 0, 1, 2, 3
-"""Of a tag's evidence: its time, when the rival took the lead, and since when it leads by the hysteresis."""
+"""Of a tag's evidence: its time, when the rival took the lead, and since when it leads by the hysteresis.
+
+Where there is no rival: the evidence time at which it teaches (infinite if it has), and that of the next look at it."""
 
 _WEIGHT, _TOTAL, _LAST, _READS, _PEAK, _STRIDE = 0, 1, 2, 3, 4, 5
 """Of each antenna: sum of weights, sum of weighted levels, its last read, reads and peak since the last transition."""
@@ -83,6 +94,7 @@ class ZoneRule:
         self._zone_of: dict[str, int] = {}
         self._layouts: dict[str, str] = {}
         self._floor = FLOOR
+        self._map = RadioMap()
         self.replace(floor)
 
     def replace(self, floor: Floor) -> None:
@@ -96,10 +108,16 @@ class ZoneRule:
                 self._zone_of[place.letter] = self.numbers[place.point.name]
         self.letters = [floor.letters(zone.name, "zone") for zone in self.zones]
         self.alone = sum(map(bool, self.letters)) == 1
+        self._map.replace(self._zone_of, [letter for letters in self.letters for letter in letters])
 
     def evidence(self) -> array[float]:
         """That of a tag of which nothing is known yet."""
-        return array("d", (0.0, 0.0, math.inf))
+        return array("d", (0.0, SETTLED, 0.0))
+
+    def settle(self, tag: Tag) -> None:
+        """The tag was placed in a zone: a new stand begins."""
+        tag.levels[_TURNED] = tag.levels[_CLOCK] + SETTLED
+        tag.levels[_LEADING] = 0.0
 
     def hear(self, tag: Tag, place: Place, level: float, step: float) -> None:
         """One read's evidence, `step` seconds after the one before (`tag.last_seen` is already its time, if later).
@@ -111,7 +129,7 @@ class ZoneRule:
         if step > 0.0:
             clock += step if step < _LONGEST else _LONGEST  # noqa: FURB136 - a call is slow, per read
             if clock > _REBASE * TAU:
-                clock = _rebase(levels, clock)
+                clock = _rebase(tag, clock)
             levels[_CLOCK] = clock
             step = 0.0
         at = tag.ports.find(place.letter)
@@ -146,11 +164,17 @@ class ZoneRule:
     def contest(self, tag: Tag, place: Place) -> bool:
         """After a read at `place`: whether the tag has moved from `here` to `rival`, at `turned`."""
         here, levels = tag.here, tag.levels
-        if tag.rival < 0 and self._zone_of[place.letter] == here:
-            return False
+        if tag.rival < 0:
+            clock = levels[_CLOCK]
+            if clock >= levels[_TURNED]:
+                self._teach(tag)
+            if self._zone_of[place.letter] == here or clock < levels[_LEADING]:
+                return False
         leader, lead = self._leader(tag, here)
         if leader == here or lead <= 0.0:
-            tag.rival = -1
+            if tag.rival >= 0:
+                tag.rival, levels[_TURNED] = -1, math.inf
+            levels[_LEADING] = levels[_CLOCK] + _PAUSE
             return False
         if tag.rival != leader:
             tag.rival = leader
@@ -164,41 +188,65 @@ class ZoneRule:
             levels[_LEADING] = levels[_CLOCK]
         return levels[_CLOCK] - levels[_LEADING] >= zone.dwell and self.reads(tag, leader) >= zone.min_reads
 
-    def _leader(self, tag: Tag, here: int) -> tuple[int, float]:
-        """(strongest zone, its lead in dB over `here`)."""
-        levels, zone_of = tag.levels, self._zone_of
+    def _levels(self, tag: Tag) -> list[float]:
+        """dB above silence at each antenna that heard the tag."""
+        levels, floor = tag.levels, self._floor
         prior = SUPPORT * math.exp(levels[_CLOCK] / TAU)
-        floor = self._floor
-        pull = prior * floor
-        leader, most, own = here, floor, floor
-        at = _HEAD
-        for letter in tag.ports:
-            strength = (levels[at + 1] + pull) / (levels[at] + prior)
-            at += _STRIDE
-            zone = zone_of[letter]
-            if zone == here:
-                own = max(own, strength)
-            if strength > most or leader < 0:
-                leader, most = zone, strength
-        return leader, most - own
+        return [
+            (total - weight * floor) / (weight + prior)
+            for weight, total in zip(levels[_HEAD::_STRIDE], levels[_HEAD + _TOTAL :: _STRIDE], strict=True)
+        ]
+
+    def _fits(self, tag: Tag, here: int) -> list[tuple[float, int, str]]:
+        """(score, zone, letter) of each cell the tag may be in."""
+        heard = self._levels(tag)
+        return [
+            (silence + sum(map(mul, weights, heard)), zone, cell)
+            for zone, cell, silence, weights in self._map.rows(tag.ports, here)
+        ]
+
+    def _leader(self, tag: Tag, here: int) -> tuple[int, float]:
+        """(zone that fits best, its lead in dB over `here`)."""
+        most = own = -math.inf
+        leader, first, second = here, "", ""
+        for score, zone, cell in self._fits(tag, here):
+            if score > most:
+                most, leader, first = score, zone, cell
+            if zone == here and score > own:
+                own, second = score, cell
+        if leader == here or not second:
+            return leader, math.inf if leader != here else 0.0
+        return leader, (most - own) / self._map.apart(first, second)
+
+    def _teach(self, tag: Tag) -> None:
+        """It stands where it is: learn how one that stands there is heard."""
+        tag.levels[_TURNED] = math.inf
+        own = [(score, cell) for score, zone, cell in self._fits(tag, tag.here) if zone == tag.here]
+        if own and any(letter in tag.ports for _, letter in own):
+            self._map.learn(max(own)[1], tag.ports, self._levels(tag))
 
     def strengths(self, tag: Tag) -> list[tuple[str, float]]:
         """(zone, dB) of what is weighed for a tag now, the strongest first; zones that never heard it are left out.
 
-        A level in dBm where reads are many, drawn to the floor where they are few or old. For people and tools.
+        The first is the level of its antenna in dBm, drawn to the floor where reads are few or old; by how much the
+        others are less is what is held against the hysteresis. For people and tools.
         """
-        prior = SUPPORT * math.exp(tag.levels[_CLOCK] / TAU)
-        found: dict[str, float] = {}
-        for index, letter in enumerate(tag.ports):
-            at = _HEAD + index * _STRIDE
-            level = (tag.levels[at + _TOTAL] + prior * self._floor) / (tag.levels[at] + prior)
-            zone = self.zones[self._zone_of[letter]].name
-            found[zone] = max(level, found.get(zone, level))
-        return sorted(found.items(), key=lambda one: (-one[1], one[0]))
+        best: dict[int, tuple[float, str]] = {}
+        for score, zone, cell in self._fits(tag, -1):
+            best[zone] = max((score, cell), best.get(zone, (score, cell)))
+        if not best:
+            return []
+        most, leader = max(best.values())
+        level = self._floor + self._levels(tag)[tag.ports.index(leader)]
+        found = [
+            (self.zones[zone].name, level - (most - score) / self._map.apart(leader, cell))
+            for zone, (score, cell) in best.items()
+        ]
+        return sorted(found, key=lambda one: (-one[1], one[0]))
 
     def learned(self) -> list[tuple[str, float]]:
         """(letter of the antenna, dB) that was learned to be added to its levels, the configured offset left aside."""
-        return [(letter, 0.0) for letters in self.letters for letter in letters]
+        return [(letter, -gain) for letter, gain in self._map.gains.items()]
 
     def turned(self, tag: Tag) -> float:
         """When the rival took the lead."""
@@ -253,6 +301,7 @@ class ZoneRule:
             return
         old, ports = tag.levels, tag.ports
         tag.ports, tag.levels, tag.rival = "", old[:_HEAD], -1
+        tag.levels[_TURNED], tag.levels[_LEADING] = math.inf, 0.0
         for index, letter in enumerate(ports):
             if letter in letters:
                 at = _HEAD + index * _STRIDE
@@ -260,12 +309,15 @@ class ZoneRule:
                 tag.levels.extend(old[at : at + _STRIDE])
 
 
-def _rebase(levels: array[float], clock: float) -> float:
+def _rebase(tag: Tag, clock: float) -> float:
+    levels = tag.levels
     factor = math.exp(-clock / TAU)
     for at in range(_HEAD, len(levels), _STRIDE):
         levels[at] *= factor
         levels[at + _TOTAL] *= factor
     levels[_LEADING] -= clock
+    if tag.rival < 0:
+        levels[_TURNED] -= clock
     return 0.0
 
 

@@ -1,0 +1,201 @@
+"""What each antenna hears of tags that stand under each antenna: learned from the floor, not assumed.
+
+A floor is a set of cells, one an antenna. Of each cell the map knows the mean levels, at all antennas, of what stood
+there: each stand counts once, however often it was read, for one tag's reads share its shadows. Where few stood, a mean
+is drawn to what holds for all cells: the own antenna hears well, any other hears less. Before anything was learned a
+cell is thus as likely as its own antenna is loud, and equal antennas count as equal.
+
+How well a tag fits a cell is the squared distance of its levels from the cell's, less most of what all antennas have in
+common: a weak tag is weak everywhere. Levels are in dB above silence; an antenna that hears nothing is at 0.
+
+Antennas' gains come from pairs: by how much A outdoes B among A's tags, and B outdoes A among B's. Both must have held
+tags, or nothing is said; an empty zone moves no gain.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from operator import mul
+from typing import Final
+
+Row = tuple[int, str, float, tuple[float, ...]]
+"""A cell as a tag's antennas see it: its zone, its letter, its score for silence, and what each dB adds to that."""
+
+ASSUMED: Final = 15.0
+"""Stands that the common prior weighs, in each cell."""
+
+DOUBT: Final = 4.0
+"""Pairs of stands that equal gains weigh, for each antenna."""
+
+REMEMBERED: Final = 200.0
+"""Stands of a cell after which older ones fade."""
+
+COMMON: Final = 0.5
+"""Variance of what all antennas have in common, in units of that of each."""
+
+NEAR: Final = 25.0
+"""dB above silence at the own antenna, before anything stood anywhere."""
+
+FAR: Final = 10.0
+"""dB above silence at the others."""
+
+APART: Final = 3.0
+"""dB: cells that are more alike than that count as so far apart, or noise would be taken for a lead."""
+
+_AUDIBLE: Final = 2.0
+"""dB above silence from which on a pair of antennas says something about their gains."""
+
+_FRESH: Final = 0.05
+"""Share of all stands that is learned before scores are worked out anew."""
+
+_LAYOUTS: Final = 1024
+"""Sets of antennas whose rows are kept."""
+
+_SWEEPS: Final = 3
+"""Over all pairs of antennas at each learning: gains are nearly right already."""
+
+
+class RadioMap:
+    """The cells of the antennas that stand in zones. Bounded: pairs of antennas that hear each other's tags."""
+
+    def __init__(self) -> None:
+        self.gains: dict[str, float] = {}
+        """dB by which each antenna hears more than its equals."""
+        self._zone_of: Mapping[str, int] = {}
+        self._cells: list[str] = []
+        self._stands: dict[str, float] = {}
+        self._sums: dict[str, dict[str, float]] = {}
+        self._own, self._other = NEAR, FAR
+        self._all = self._unused = 0.0
+        self._means: dict[str, list[float]] = {}
+        self._rows: dict[tuple[str, int], list[Row]] = {}
+        self._apart: dict[str, float] = {}
+
+    def replace(self, zone_of: Mapping[str, int], letters: Sequence[str]) -> None:
+        """Take the antennas of a new configuration; what was learned of those that stay holds."""
+        self._zone_of = zone_of
+        self._cells = list(letters)
+        self._stands = {letter: self._stands.get(letter, 0.0) for letter in letters}
+        self._sums = {
+            cell: {letter: total for letter, total in self._sums.get(cell, {}).items() if letter in self._stands}
+            for cell in letters
+        }
+        self.gains = {letter: self.gains.get(letter, 0.0) for letter in letters}
+        self._relearn()
+
+    def learn(self, cell: str, ports: str, levels: Sequence[float]) -> None:
+        """Something stands in that cell, and these antennas hear it at these levels."""
+        if cell not in self._stands:
+            return
+        sums = self._sums[cell]
+        if self._stands[cell] >= REMEMBERED:
+            fade = 1.0 - 1.0 / REMEMBERED
+            self._stands[cell] *= fade
+            for letter in sums:
+                sums[letter] *= fade
+        self._stands[cell] += 1.0
+        for letter, level in zip(ports, levels, strict=True):
+            if letter in self._stands:
+                sums[letter] = sums.get(letter, 0.0) + level
+        self._unused += 1.0
+        if self._unused > _FRESH * self._all:
+            self._relearn()
+
+    def _relearn(self) -> None:
+        self._unused = 0.0
+        self._all = sum(self._stands.values())
+        near = sum(self._sums[cell].get(cell, 0.0) for cell in self._cells)
+        total = sum(sum(sums.values()) for sums in self._sums.values())
+        others = max(len(self._cells) - 1, 1)
+        # As if one stand had been seen before anything was.
+        self._own = (near + NEAR) / (self._all + 1.0)
+        self._other = ((total - near) / others + FAR) / (self._all + 1.0)
+        self._other = min(self._other, self._own - APART)
+        self._balance()
+        for known in (self._means, self._rows, self._apart):
+            known.clear()
+
+    def _balance(self) -> None:
+        """The gains that explain best by how much more each antenna of a pair hears of its own tags."""
+        mean = {
+            cell: {letter: total / self._stands[cell] for letter, total in sums.items()}
+            for cell, sums in self._sums.items()
+            if self._stands[cell] >= 1.0
+        }
+        pairs = [
+            (one, other, _ahead(mean, one, other), 1.0 / (1.0 / self._stands[one] + 1.0 / self._stands[other]))
+            for one in mean
+            for other in mean[one]
+            if one < other and _hear_each_other(mean, one, other)
+        ]
+        for _ in range(_SWEEPS if pairs else 0):
+            pull = dict.fromkeys(self._cells, 0.0)
+            weight = dict.fromkeys(self._cells, DOUBT)
+            for one, other, ahead, trust in pairs:
+                pull[one] += trust * (self.gains[other] + ahead)
+                pull[other] += trust * (self.gains[one] - ahead)
+                weight[one] += trust
+                weight[other] += trust
+            # Half the way, or a pair that is sure would change places for ever.
+            self.gains = {each: (self.gains[each] + pull[each] / weight[each]) / 2.0 for each in self._cells}
+
+    def rows(self, ports: str, here: int) -> list[Row]:
+        """The cells that a tag which these antennas heard may be in, and those of the zone where it is."""
+        found = self._rows.get((ports, here))
+        if found is None:
+            if len(self._rows) >= _LAYOUTS:
+                self._rows.clear()
+            cells = [cell for cell in self._cells if cell in ports or self._zone_of[cell] == here]
+            found = self._rows[ports, here] = [self._row(cell, ports) for cell in cells]
+        return found
+
+    def apart(self, one: str, other: str) -> float:
+        """What divides a lead in scores between two cells to make it dB of the one antenna over the other."""
+        found = self._apart.get(one + other)
+        if found is None:
+            if len(self._apart) >= _LAYOUTS:
+                self._apart.clear()
+            apart = [mine - theirs for mine, theirs in zip(self._mean(one), self._mean(other), strict=True)]
+            square = sum(map(mul, apart, apart)) - self._share() * sum(apart) ** 2
+            found = self._apart[one + other] = max(math.sqrt(max(square, 0.0) / 2.0), APART)
+        return found
+
+    def _share(self) -> float:
+        """Of the sum of all levels, what is left out of each: it is common to all."""
+        return COMMON / (1.0 + len(self._cells) * COMMON)
+
+    def _row(self, cell: str, ports: str) -> Row:
+        mean = self._mean(cell)
+        common = self._share() * sum(mean)
+        weights = {letter: level - common for letter, level in zip(self._cells, mean, strict=True)}
+        silence = -0.5 * sum(map(mul, weights.values(), mean))
+        return self._zone_of[cell], cell, silence, tuple(weights.get(letter, 0.0) for letter in ports)
+
+    def _mean(self, cell: str) -> list[float]:
+        """The levels of what stands in a cell, at every antenna."""
+        found = self._means.get(cell)
+        if found is None:
+            sums, weight = self._sums[cell], self._stands[cell] + ASSUMED
+            found = self._means[cell] = [
+                (sums.get(letter, 0.0) + ASSUMED * max(self._prior(cell, letter), 0.0)) / weight
+                for letter in self._cells
+            ]
+        return found
+
+    def _prior(self, cell: str, letter: str) -> float:
+        return (self._own if cell == letter else self._other) + self.gains[letter]
+
+
+_Means = Mapping[str, Mapping[str, float]]
+
+
+def _hear_each_other(mean: _Means, one: str, other: str) -> bool:
+    return other in mean and mean[one][other] > _AUDIBLE and mean[other].get(one, 0.0) > _AUDIBLE
+
+
+def _ahead(mean: _Means, one: str, other: str) -> float:
+    """By how much `one` hears more than `other` of what stands as near to it."""
+    ours = mean[one].get(one, 0.0) - mean[one][other]
+    theirs = mean[other].get(other, 0.0) - mean[other][one]
+    return (ours - theirs) / 2.0

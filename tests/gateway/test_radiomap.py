@@ -1,0 +1,100 @@
+"""What is learned of a floor: gains of antennas from both sides of a pair, and nothing from an empty zone."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from gateway.location.radiomap import RadioMap
+
+NEAR, FAR = 30.0, 15.0
+
+
+def floor(zones: int = 4, seed: int = 1) -> tuple[RadioMap, list[str], Random]:
+    """A map of that many zones of one antenna each."""
+    letters = [chr(number) for number in range(zones)]
+    found = RadioMap()
+    found.replace({letter: number for number, letter in enumerate(letters)}, letters)
+    return found, letters, Random(seed)
+
+
+def stand(random: Random, gains: dict[str, float], cell: str, shadow: float = 3.0) -> list[float]:
+    """The levels at all antennas of something that stands in a cell."""
+    return [(NEAR if each == cell else FAR) + gain + random.gauss(0.0, shadow) for each, gain in gains.items()]
+
+
+def leads(found: RadioMap, ports: str, levels: list[float]) -> list[float]:
+    """How far each cell is ahead of the first, in dB."""
+    scores = [
+        (silence + sum(weight * level for weight, level in zip(weights, levels, strict=True)), cell)
+        for _, cell, silence, weights in found.rows(ports, -1)
+    ]
+    return [(score - scores[0][0]) / found.apart(cell, scores[0][1]) for score, cell in scores]
+
+
+def test_before_anything_was_learned_the_loudest_antenna_leads_by_as_many_db() -> None:
+    found, letters, _ = floor()
+    assert leads(found, "".join(letters), [20.0, 23.0, 14.0, 20.0]) == pytest.approx([0.0, 3.0, -6.0, 0.0])
+
+
+def test_gains_are_learned_from_what_stands_on_both_sides() -> None:
+    found, letters, random = floor()
+    gains = dict(zip(letters, (2.5, -2.5, 1.0, -1.0), strict=True))
+    for _ in range(60):
+        for cell in letters:
+            found.learn(cell, "".join(letters), stand(random, gains, cell))
+    assert found.gains == pytest.approx(gains, abs=1.0)
+
+
+def test_a_zone_where_nothing_stands_moves_no_gain() -> None:
+    found, letters, random = floor(2)
+    gains = dict(zip(letters, (0.0, 5.0), strict=True))
+    for _ in range(5000):
+        found.learn(letters[0], "".join(letters), stand(random, gains, letters[0]))
+    assert found.gains == pytest.approx(dict.fromkeys(letters, 0.0), abs=1e-9)
+
+
+def test_what_was_learned_makes_up_for_a_louder_antenna() -> None:
+    found, letters, random = floor(2)
+    gains = dict(zip(letters, (-3.0, 3.0), strict=True))
+    heard = [NEAR - 9.0, FAR + 6.0 + 2.0]
+    assert leads(found, "".join(letters), heard)[1] > 0.0
+    for _ in range(40):
+        for cell in letters:
+            found.learn(cell, "".join(letters), stand(random, gains, cell))
+    assert leads(found, "".join(letters), heard)[1] < 0.0
+
+
+def test_a_tag_that_is_weak_everywhere_stays_where_it_is() -> None:
+    """Its levels shift alike: the lead of one zone over another changes by less than half of that."""
+    found, letters, random = floor()
+    lone = dict.fromkeys(letters, 0.0)
+    for _ in range(50):
+        for cell in letters:
+            found.learn(cell, "".join(letters), stand(random, lone | {letters[0]: -8.0}, cell))
+    ports, heard = "".join(letters), [20.0, 22.0, 12.0, 12.0]
+    strong, weak = leads(found, ports, heard)[1], leads(found, ports, [level - 6.0 for level in heard])[1]
+    assert abs(strong - weak) < 3.0
+
+
+def test_what_stays_in_the_configuration_is_remembered_and_the_rest_forgotten() -> None:
+    found, letters, random = floor(3)
+    gains = dict(zip(letters, (3.0, -3.0, 0.0), strict=True))
+    for _ in range(60):
+        for cell in letters:
+            found.learn(cell, "".join(letters), stand(random, gains, cell))
+    found.replace({letter: number for number, letter in enumerate(letters)}, letters[:2])
+    assert set(found.gains) == set(letters[:2])
+    assert found.gains[letters[0]] - found.gains[letters[1]] == pytest.approx(6.0, abs=2.0)
+    found.learn(letters[2], letters[2], [30.0])
+    assert {cell for _, cell, _, _ in found.rows("".join(letters), -1)} == set(letters[:2])
+
+
+def test_many_layouts_are_bounded() -> None:
+    found, letters, _ = floor(12)
+    for seed in range(3000):
+        random = Random(seed)
+        ports = "".join(random.sample(letters, random.randint(1, 12)))
+        assert len(found.rows(ports, seed % 12)) >= len(ports)
+    assert len(found._rows) <= 1024
