@@ -15,6 +15,7 @@ from drivers.contract import Batch, Context, Driver, Rejected
 from gateway.config import secrets
 from gateway.config.site import Device
 from gateway.health import DeviceBoard, DeviceHealth
+from gateway.outputs import Signalling
 from gateway.strangers import Stranger
 from gateway.supervisor import Backoff, Supervisor
 
@@ -28,6 +29,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     interface: str | None = None
     base: str = "."
     backoff: Backoff = Backoff()
+    signalling: Signalling | None = None
 
 
 class Devices:
@@ -47,6 +49,8 @@ class Devices:
         """Run exactly these: what is new or changed starts, what is gone or changed has been released before."""
         leaving = [name for name, (device, _, _) in self._running.items() if wanted.get(name) != device]
         await self._stop(leaving)
+        if self._around.signalling is not None:
+            self._around.signalling.apply({name: device.signals for name, device in wanted.items()})
         for name, device in wanted.items():
             if name not in self._running:
                 self._start(device)
@@ -58,10 +62,12 @@ class Devices:
     def _start(self, device: Device) -> None:
         around = self._around
         secret = functools.partial(_secret, base=Path(around.base))
-        context = Context(device.name, around.interface, around.base, around.clock, secret)
+        outputs = frozenset(rule.gpo for rule in device.signals)
+        context = Context(device.name, around.interface, around.base, around.clock, secret, outputs)
         driver = _made(device, context)
         board = DeviceBoard(device.name, around.clock, around.changed)
-        supervisor = Supervisor(device.name, driver, around.put, board, around.clock, around.backoff)
+        connect = around.signalling.connect if around.signalling is not None else None
+        supervisor = Supervisor(device.name, driver, around.put, board, around.clock, around.backoff, connect)
         task = self._group.create_task(supervisor.run(), name=f"device {device.name}")
         self._running[device.name] = (device, board, task)
 

@@ -15,7 +15,7 @@ from gateway.answers import Answers, Parts, of_segment
 from gateway.config.site import Segment, Site
 from gateway.control.server import ControlServer
 from gateway.describe import printable
-from gateway.devices import Surroundings, devices
+from gateway.devices import Devices, Surroundings, devices
 from gateway.health import DeviceHealth
 from gateway.history import History
 from gateway.identity.directory import Directory
@@ -24,10 +24,11 @@ from gateway.location.engine import Engine
 from gateway.messages import Composer, whole
 from gateway.model import Draft, Work
 from gateway.outbox.store import Outbox, open_outbox
+from gateway.outputs import Signalling, given
 from gateway.pipeline import Pipeline
 from gateway.reconcile import Reconciler
 from gateway.supervisor import Backoff
-from gateway.uplink.link import uplink
+from gateway.uplink.link import Uplink, uplink
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,8 @@ async def running(
         pipeline = Pipeline(inbox, engine, composer, outbox, clock, history.telling(directory.orphans.told))
         pipeline.taps.add(history.take)
         await nest.enter_async_context(_deciding(pipeline, inbox, outbox, pace))
+        signalling = Signalling(clock)
+        pipeline.committed = signalling.committed
         around = Surroundings(
             put=inbox.put,
             changed=lambda health: _tell(health, composer, outbox, clock()),
@@ -81,8 +84,10 @@ async def running(
             interface=segment.device_interface,
             base=str(site.path.parent),
             backoff=pace.backoff,
+            signalling=signalling,
         )
         running_devices = await nest.enter_async_context(devices(around, of_segment(site, name)))
+        await nest.enter_async_context(given(signalling, partial(_offline, link, running_devices)))
         made = outbox, inbox, composer, directory, engine, pipeline, history, link, running_devices
         parts = Parts(site, segment, version, clock(), *made)
         await nest.enter_async_context(_repeating(parts, composer, pace.health, clock))
@@ -101,6 +106,11 @@ def _engine(segment: Segment, directory: Directory, outbox: Outbox) -> Engine:
         assume_online=False,
         met=directory.orphans.meet,
     )
+
+
+def _offline(link: Uplink, running: Devices) -> bool:
+    """Whether the broker is not reached, or a device is not."""
+    return link.status.state != "online" or any(one.state == "offline" for one in running.health)
 
 
 @asynccontextmanager

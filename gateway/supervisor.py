@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import msgspec
 
-from drivers.contract import Batch, Driver, DriverError, Read, Signal, Status
+from drivers.contract import Batch, Driver, DriverError, Outputs, Read, Signal, Status
 from gateway.health import DeviceBoard, DeviceState
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,10 @@ class Backoff(msgspec.Struct, frozen=True):
 
 
 class Supervisor:
-    """Runs one driver for as long as the device is configured; `put` takes (device, batch) and never waits."""
+    """Runs one driver for as long as the device is configured; `put` takes (device, batch) and never waits.
+
+    `connect` is given the device's outputs while they can be written, then None.
+    """
 
     def __init__(
         self,
@@ -40,6 +44,7 @@ class Supervisor:
         board: DeviceBoard,
         clock: Callable[[], float],
         backoff: Backoff | None = None,
+        connect: Callable[[str, Outputs | None], None] | None = None,
     ) -> None:
         self._device = device
         self._driver = driver
@@ -47,6 +52,7 @@ class Supervisor:
         self._board = board
         self._clock = clock
         self._backoff = backoff or Backoff()
+        self._connect = connect
 
     async def run(self) -> None:
         """Observe until cancelled."""
@@ -66,7 +72,7 @@ class Supervisor:
         if self._board.now.state != "connecting" and self._board.now.failures == 0:
             self._board.say("connecting", "")
         try:
-            async with self._driver.open() as batches:
+            async with self._driver.open() as batches, self._connected(batches):
                 async for batch in batches:
                     self._note(batch)
                     self._put(self._device, batch)
@@ -83,6 +89,18 @@ class Supervisor:
             cause = f"bug in the driver, reported in the log: {type(error).__name__}: {error}"
             return self._failed("degraded", cause), None
         return self._failed("offline", "the device ended the connection"), None
+
+    @asynccontextmanager
+    async def _connected(self, opened: object) -> AsyncIterator[None]:
+        """While inside, the outputs of what was opened are where signals are given."""
+        if self._connect is None or not isinstance(opened, Outputs):
+            yield
+            return
+        self._connect(self._device, opened)
+        try:
+            yield
+        finally:
+            self._connect(self._device, None)
 
     def _failed(self, state: DeviceState, cause: str) -> str:
         self._board.say(state, cause, failed=True)

@@ -15,7 +15,10 @@ from gateway.config.explain import explain, fields
 from gateway.config.findings import Findings
 from gateway.config.models import DeviceKeys, PortKeys
 from gateway.config.nearest import did_you_mean, listed
+from gateway.config.references import feeds
+from gateway.config.signals import SwitchedKeys, rules
 from gateway.config.variants import AnyDevice, AnyPort, Variant, known, likely, own_values, trouble, usable
+from gateway.signals import Rule
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -53,21 +56,33 @@ def _device(name: Key, node: Node, drivers: tuple[str, ...], findings: Findings)
         validate(DeviceKeys, node, loc, findings)
         return None
     kind = _variant(node, loc, drivers, findings)
-    shared = validate(kind.device if kind else AnyDevice, node, loc, findings, _of_antennas(kind))
+    shared = validate(kind.device if kind else AnyDevice, node, loc, findings, _elsewhere(kind))
     ports = _ports(kind, node.get("antennas"), (*loc, "antennas"), findings)
     if shared is None or kind is None or known(shared.driver, drivers) is None:
         return None
     values = cast("dict[object, object]", plain(node))
-    settings = kind.entry.settings_type().model_validate(own_values(values, DeviceKeys), context=CONTEXT)
+    settings = kind.entry.settings_type().model_validate(own_values(values, kind.shared), context=CONTEXT)
     for place, text in settings.flaws(str(name), ports):
         findings.error("bad-value", (*loc, *place), text)
-    return site.Device(str(name), shared.driver, shared.segment, settings, ports)
+    return site.Device(str(name), shared.driver, shared.segment, settings, ports, _signals(shared, name, node))
 
 
-def _of_antennas(kind: Variant | None) -> dict[str, str]:
-    """The keys that people write at the device although they belong to each antenna."""
+def _signals(shared: DeviceKeys, name: Key, node: Node) -> tuple[Rule, ...]:
+    given = shared.signals if isinstance(shared, SwitchedKeys) else None
+    return rules(given, frozenset(feed.read_point for feed in feeds({name: node}))) if given else ()
+
+
+def _elsewhere(kind: Variant | None) -> dict[str, str]:
+    """The keys that people write at the device although they belong to each antenna, or to other devices."""
     keys = fields(kind.port if kind else PortKeys)
-    return {key: f"it belongs to an antenna, as in antennas: {{1: {{read_point: NAME, {key}: …}}}}" for key in keys}
+    others = {"signals": f"only devices with outputs have them: those of {listed(_switched())}"}
+    return others | {
+        key: f"it belongs to an antenna, as in antennas: {{1: {{read_point: NAME, {key}: …}}}}" for key in keys
+    }
+
+
+def _switched() -> list[str]:
+    return [name for name in registry.names() if registry.entry(name).outputs]
 
 
 def _variant(node: Node, loc: tuple[Key, ...], drivers: tuple[str, ...], findings: Findings) -> Variant | None:

@@ -13,6 +13,7 @@ from gateway.config.devices import check_devices, validate
 from gateway.config.document import MAX_BYTES, Node, find, parse, plain
 from gateway.config.findings import Findings
 from gateway.config.identities import check_identities
+from gateway.config.outputs import check_outputs
 from gateway.config.problem import Code, ConfigError, Problem
 from gateway.config.references import Feed, check_references, check_signals, feeds
 from gateway.config.security import check_devices_links, check_files, check_links, check_needed
@@ -76,6 +77,7 @@ def _check(
     devices = check_devices(root, findings)
     check_references(root, findings)
     check_signals(root, devices, findings)
+    check_outputs(root, findings)
     check_links(root, findings)
     check_devices_links(devices, root, findings)
     check_files(root, path.parent, segments, findings)

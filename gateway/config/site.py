@@ -11,6 +11,7 @@ import msgspec
 from drivers.contract import Antenna, Settings
 from gateway.identity.mapping import IdentityMap
 from gateway.model import ReadPoint, Rules
+from gateway.signals import Rule
 
 
 class Tls(msgspec.Struct, frozen=True):
@@ -66,13 +67,14 @@ class Segment(msgspec.Struct, frozen=True):
 
 
 class Device(msgspec.Struct, frozen=True):
-    """One thing on the floor. `ports` holds the driver's own settings of each antenna."""
+    """One thing on the floor. `ports`: the driver's own settings of each antenna; `signals`: what its outputs show."""
 
     name: str
     driver: str
     segment: str
     settings: Settings
     ports: Mapping[Antenna, Settings] = {}
+    signals: tuple[Rule, ...] = ()
 
 
 class Gateway(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from gateway.config.document import Node
 from gateway.config.explain import fields
 from gateway.config.models import DeviceKeys, PortKeys
 from gateway.config.nearest import nearest
+from gateway.config.signals import SwitchedKeys
 
 _Shared = TypeVar("_Shared", bound=Settings)
 
@@ -24,6 +25,8 @@ class Variant(NamedTuple):
     entry: registry.Entry
     device: type[DeviceKeys]
     port: type[PortKeys]
+    shared: type[DeviceKeys]
+    """The keys of a device that are not its driver's own."""
 
     @property
     def may_encrypt(self) -> bool:
@@ -48,9 +51,11 @@ def variant(driver: str) -> Variant:
     """What a device with that driver may have. KeyError if there is no such driver."""
     entry = registry.entry(driver)
     settings, ports = entry.settings_type(), entry.ports_type()
-    device = _joined(f"{driver} device", DeviceKeys, settings)
+    # Those of others are held to the contract observation by observation; what is written to them is not.
+    shared = SwitchedKeys if entry.outputs and driver in registry.names() else DeviceKeys
+    device = _joined(f"{driver} device", shared, settings)
     port = _joined(f"{driver} antenna", PortKeys, ports)
-    return Variant(entry, device, port)
+    return Variant(entry, device, port, shared)
 
 
 def usable(root: Node) -> tuple[str, ...]:
@@ -85,7 +90,7 @@ def likely(driver: object, keys: Collection[object], among: Collection[str]) -> 
     by_name = nearest(driver, names)
     if by_name:
         return variant(by_name)
-    own = set(keys) - fields(DeviceKeys).keys()
+    own = set(keys) - fields(SwitchedKeys).keys()
     able = [name for name in names if _needed(name) <= own]
     best = max(able, key=lambda name: len(own & _own(name)), default=None)
     return variant(best) if best and 2 * len(own & _own(best)) >= len(own) else None

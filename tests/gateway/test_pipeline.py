@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from gateway.identity.resolve import Resolver
 from gateway.inbox import Inbox
 from gateway.location.engine import Engine
 from gateway.messages import Composer
-from gateway.model import Port, ReadPoint, Rules
+from gateway.model import Port, ReadPoint, Rules, Transition
 from gateway.outbox.inspect import stopped
 from gateway.outbox.store import Outbox as OpenOutbox
 from gateway.outbox.store import open_outbox
@@ -164,3 +164,23 @@ async def test_a_flood_of_measurements_waits_for_the_disk(tmp_path: Path) -> Non
             await told.wait()
         rows = await outbox.claim("live", 1000, 10_000_000)
     assert sum(len(json.loads(row.payload)["data"]["points"]) for row in rows) == 20_000
+
+
+async def test_signals_are_given_when_the_events_are_stored_and_not_before(tmp_path: Path) -> None:
+    """As the outbox counts them at that moment."""
+    told: list[tuple[str, int]] = []
+    done = asyncio.Event()
+    async with deciding(tmp_path, HostClock(), "checkpoint") as (pipeline, inbox, outbox):
+
+        def committed(transitions: Sequence[Transition]) -> None:
+            told.extend((one.kind, outbox.stats.appended) for one in transitions)
+            if len(told) >= 3:
+                done.set()
+
+        pipeline.committed = committed
+        now = time.time()
+        inbox.put("reader", Batch([Status(None, "online", "", now), *(tag(number, now) for number in range(3))]))
+        async with asyncio.timeout(60.0):
+            await done.wait()
+    assert [kind for kind, _ in told] == ["observed"] * 3
+    assert all(stored >= index for index, (_, stored) in enumerate(told, 1))

@@ -18,6 +18,7 @@ PURE_PACKAGES = ("gateway/identity", "gateway/location", "drivers/llrp/codec")
 PURE_MODULES = (
     "gateway/model.py",
     "gateway/messages.py",
+    "gateway/signals.py",
     "gateway/telemetry.py",
     "gateway/topics.py",
     "drivers/lines.py",
