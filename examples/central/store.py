@@ -10,16 +10,20 @@ from typing import Any
 from .checks import Row
 from .databases import Postgres, Sqlite
 
-NEWEST = "ORDER BY at DESC, epoch DESC, sequence DESC, stream DESC"
+_VALID = """(SELECT * FROM events e WHERE transition <> 'corrected' AND NOT EXISTS (SELECT 1 FROM events c
+    WHERE c.event = e.event AND c.source = e.source AND c.transition = 'corrected'))"""
+"""All that nobody took back. Nothing that is history is thrown away: what came late finds its place in it."""
+
+_NEWEST = "ORDER BY at DESC, epoch DESC, sequence DESC, stream DESC"
 _ENDED = """EXISTS (SELECT 1 FROM {events} d WHERE d.object = p.object AND d.transition = 'departed'
     AND d.stream = p.stream AND d.read_point = p.read_point
     AND (d.at, d.epoch, d.sequence) > (p.at, p.epoch, p.sequence))"""
-_PLACE = f"""INSERT INTO placements SELECT object, read_point, source, at FROM (SELECT * FROM valid
-    WHERE object = $1 AND transition IN ('arrived', 'moved') {NEWEST} LIMIT 1) p
-    WHERE NOT {_ENDED.format(events="valid")}"""
-_AS_OF = f"""WITH known AS (SELECT * FROM valid WHERE source = $1 AND transition IN ('arrived', 'moved', 'departed')
-    AND NOT (stream = $2 AND (epoch, sequence) > ($3, $4))),
-    best AS (SELECT *, row_number() OVER (PARTITION BY object {NEWEST}) AS nth FROM known
+_PLACE = f"""INSERT INTO placements SELECT object, read_point, source, at FROM (SELECT * FROM {_VALID} v
+    WHERE object = $1 AND transition IN ('arrived', 'moved') {_NEWEST} LIMIT 1) p
+    WHERE NOT {_ENDED.format(events=_VALID)}"""
+_AS_OF = f"""WITH known AS (SELECT * FROM {_VALID} v
+    WHERE source = $1 AND transition IN ('arrived', 'moved', 'departed') AND NOT (stream = $2 AND (epoch, sequence) > ($3, $4))),
+    best AS (SELECT *, row_number() OVER (PARTITION BY object {_NEWEST}) AS nth FROM known
         WHERE transition <> 'departed')
     SELECT object FROM best p WHERE nth = 1 AND read_point = $5 AND NOT {_ENDED.format(events="known")}"""
 _ISLANDS = """SELECT stream, epoch, min(sequence), max(sequence), min(topic) FROM

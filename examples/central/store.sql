@@ -14,8 +14,8 @@ CREATE INDEX IF NOT EXISTS events_by_event ON events (event);
 CREATE INDEX IF NOT EXISTS events_of_source ON events (source, transition);
 CREATE TABLE IF NOT EXISTS rejected (position bigint PRIMARY KEY, topic text NOT NULL, why text NOT NULL, payload text NOT NULL);
 CREATE TABLE IF NOT EXISTS placements (object text PRIMARY KEY, read_point text NOT NULL, source text NOT NULL, at bigint NOT NULL);
-CREATE TABLE IF NOT EXISTS exported (name text PRIMARY KEY, position bigint NOT NULL);
--- The contract's rule, for any order of arrival: nothing that is history is ever thrown away.
-DROP VIEW IF EXISTS valid;
-CREATE VIEW valid AS SELECT * FROM events e WHERE transition <> 'corrected'
-    AND NOT EXISTS (SELECT 1 FROM events c WHERE c.event = e.event AND c.source = e.source AND c.transition = 'corrected');
+-- Of bridge.py: as what an event went out, the events it made itself, and documents that have yet to be taken.
+CREATE TABLE IF NOT EXISTS exported (id text PRIMARY KEY, event text NOT NULL, as_event text NOT NULL);
+CREATE INDEX IF NOT EXISTS exported_as ON exported (as_event);
+CREATE TABLE IF NOT EXISTS merged (as_event text PRIMARY KEY, body text NOT NULL);
+CREATE TABLE IF NOT EXISTS outgoing (position bigint PRIMARY KEY, document text NOT NULL);
