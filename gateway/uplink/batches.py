@@ -16,6 +16,9 @@ from gateway.outbox.values import Lane, Row
 LATE = 5.0
 """Seconds after which an event that is sent counts as historical."""
 
+MANY = 1 << 30
+"""More rows than any publication has."""
+
 EVENT_TYPE = "application/cloudevents+json"
 BATCH_TYPE = "application/cloudevents-batch+json"
 
@@ -49,8 +52,10 @@ class Publication(msgspec.Struct, frozen=True, gc=False):
         return events[0] if len(events) == 1 else b"[" + b",".join(events) + b"]"
 
 
-def group(rows: Sequence[Row], lane: Lane, *, limit: int = MAX_PAYLOAD, batch: bool = True) -> list[Publication]:
-    """Publications of at most `limit` bytes, one topic each; an event larger than that travels alone, whole.
+def group(
+    rows: Sequence[Row], lane: Lane, *, limit: int = MAX_PAYLOAD, batch: bool = True, most: int = MANY
+) -> list[Publication]:
+    """Publications of at most `limit` bytes and `most` rows, one topic each; an event too large travels alone, whole.
 
     Sizes count the mark of a historical event whether it is needed or not: it may be by the time of a retry.
     """
@@ -62,12 +67,20 @@ def group(rows: Sequence[Row], lane: Lane, *, limit: int = MAX_PAYLOAD, batch: b
         topic = (row.channel, row.name)
         size = len(row.payload) + len(_MARK)  # the mark replaces one brace; the spare byte is the comma
         members, used = current.get(topic, ([], 0))
-        if not members or used + size > limit:
+        if not members or used + size > limit or len(members) >= most:
             members, used = [], 2
             filled.append(members)
         members.append(row)
         current[topic] = (members, used + size)
     return [Publication(lane, members[0].channel, members[0].name, tuple(members)) for members in filled]
+
+
+def halves(publication: Publication) -> tuple[Publication, Publication]:
+    """The two halves of a publication of several rows."""
+    middle = len(publication.rows) // 2
+    parts = publication.rows[:middle], publication.rows[middle:]
+    one, two = (msgspec.structs.replace(publication, rows=rows, attempts=0) for rows in parts)
+    return one, two
 
 
 def rowids(publications: Iterable[Publication]) -> list[int]:

@@ -27,7 +27,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from gateway.config.site import Uplink
 from gateway.uplink.causes import ConnectError, alert, explain
 from gateway.uplink.credentials import Credentials
-from gateway.uplink.reasons import FAILURE, SESSION_TAKEN_OVER, sentence
+from gateway.uplink.reasons import ABOUT_A_PACKET, FAILURE, SESSION_TAKEN_OVER, sentence
 
 _MAX_INCOMING = 65_536
 _SMALLEST = 512
@@ -56,10 +56,12 @@ class Granted(msgspec.Struct, frozen=True):
 
 
 class Closed(msgspec.Struct, frozen=True):
-    """Why a connection ended; `by_peer` when the other side ended it and gave no reason but, at most, a takeover."""
+    """Why a connection ended; `by_peer` when the other side ended it and gave no reason but, at most, a takeover;
+    `blamed` when it may have ended it for what was in flight."""
 
     cause: str
     by_peer: bool
+    blamed: bool = False
 
 
 class Listener(msgspec.Struct, frozen=True):
@@ -70,8 +72,7 @@ class Listener(msgspec.Struct, frozen=True):
 
 
 class _Bounded(Client):
-    """paho keeps up to 256 MiB of one packet, 65,535 messages of QoS 2 that are never released, and without end what a
-    broker that does not read is to be answered."""
+    """paho keeps 256 MiB of a packet, 65,535 messages of QoS 2, and any number of answers that a broker won't read."""
 
     def _sock_recv(self, bufsize: int) -> bytes:
         if bufsize > _MAX_INCOMING:
@@ -360,9 +361,10 @@ class Connection:
         elif flags.is_disconnect_packet_from_server:
             # With any other reason the broker explains itself, and no other box is behind it.
             pushed = reason.value in (SESSION_TAKEN_OVER, FAILURE)
-            self._end(Closed(f"the broker ended the connection: {sentence(reason.value)}", pushed))
+            blamed = reason.value in ABOUT_A_PACKET
+            self._end(Closed(f"the broker ended the connection: {sentence(reason.value)}", pushed, blamed))
         else:
-            self._end(Closed("the broker closed the connection", by_peer=True))
+            self._end(Closed("the broker closed the connection", by_peer=True, blamed=True))
 
     def _on_publish(
         self, _client: Client, _data: Any, mid: int, reason: ReasonCode, _properties: Properties | None

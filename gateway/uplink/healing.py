@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from gateway.outbox.runs import Runs
 from gateway.outbox.values import OutboxError, Receipt, Row, Verdict
 from gateway.uplink.queue import Queue
-from gateway.uplink.status import Tally
+from gateway.uplink.status import REMEMBER, Tally
 
 EPOCHS = 16
 """Receipts of different epochs that may wait; a second one of an epoch replaces the first."""
@@ -22,9 +22,6 @@ EVERY = 1.0
 
 QUIET = 30.0
 """Seconds at least before the same event is sent once more: its receipt needs time to come back."""
-
-REMEMBER = 60.0
-"""Seconds for which a receipt that cannot be true is told of, at least: an alarm must not flutter."""
 
 _STEP = 0.125
 _ROWS = 500

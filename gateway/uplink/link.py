@@ -129,6 +129,7 @@ class Uplink:
             ignored=tally.ignored,
             repeated=tally.repeated,
             distrust=tally.distrust,
+            given_up=dict(tally.given_up),
         )
 
     def publish_unstored(self, channel: Channel, name: str | None, payload: bytes) -> bool:
@@ -228,7 +229,7 @@ class Uplink:
         finally:
             connection.abort("stopped")
             self._connection = None
-            self.sender.detach()
+            self.sender.detach(broken=connection.closed.result().blamed)
             self.healing.forget()
         return connection.closed.result()
 
@@ -319,9 +320,7 @@ class Uplink:
             return self._rival()
         if self._deaf is not None:
             return f"the broker lets this gateway not read its own ack and request topics: {self._deaf}"
-        if self._tally.distrust:
-            return f"an ack of the centre was ignored: {self._tally.distrust}"
-        return None
+        return self._tally.trouble(self._loop.time())
 
     def _rival(self) -> str:
         return (

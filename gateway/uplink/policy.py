@@ -64,6 +64,20 @@ def retry_delay(settings: Uplink, attempts: int, chance: float) -> float:
     return min(settings.refused_backoff, settings.backoff_min * 2.0 ** min(attempts, 16)) * (0.5 + chance / 2)
 
 
+class Width:
+    """How many publications may be in flight: halved when the broker has too much, one more for each that it takes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.now = most
+
+    def halve(self) -> None:
+        self.now = max(1, self.now // 2)
+
+    def widen(self) -> None:
+        self.now = min(self._most, self.now + 1)
+
+
 def shares(window: int, *, live: bool, historical: bool) -> dict[str, int]:
     """How many publications each lane may have in flight: half the window each while both wait."""
     half = max(1, window // 2)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 NOBODY_LISTENS = 0x10
 FAILURE = 0x80
 """Codes from here on are refusals."""
 
 SESSION_TAKEN_OVER = 0x8E
 PACKET_TOO_LARGE = 0x95
+
+NOT_AUTHORIZED = 0x87
+
+ABOUT_A_PACKET = frozenset({0x80, 0x81, 0x82, 0x83, 0x90, 0x94, 0x95, 0x99})
+"""Reasons of a DISCONNECT that may mean what we sent last."""
+
+Remedy = Literal["later", "pause", "split"]
+
+_REMEDIES: dict[int, Remedy] = {NOT_AUTHORIZED: "pause", 0x90: "split", PACKET_TOO_LARGE: "split", 0x99: "split"}
 
 _SENTENCES = {
     0x80: "the broker gives no reason",
@@ -38,6 +49,11 @@ _SENTENCES = {
     0x9D: "the broker has moved to another server",
     0x9F: "connections come too fast for the broker",
 }
+
+
+def remedy(code: int) -> Remedy:
+    """What helps against a refusal: a smaller batch without the event meant, access rules, or time."""
+    return _REMEDIES.get(code, "later")
 
 
 def hexadecimal(code: int) -> str:

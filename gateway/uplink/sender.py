@@ -17,12 +17,13 @@ import msgspec
 from gateway.config.site import Uplink
 from gateway.messages import MAX_PAYLOAD
 from gateway.outbox.values import Lane, OutboxError, Row
-from gateway.uplink.batches import EVENT_TYPE, Publication, group, rowids
+from gateway.uplink.batches import EVENT_TYPE, MANY, Publication, group, halves, rowids
 from gateway.uplink.connection import Connection, Granted
-from gateway.uplink.policy import retry_delay, shares
+from gateway.uplink.policy import Width, retry_delay, shares
 from gateway.uplink.queue import LANES, Queue
-from gateway.uplink.reasons import FAILURE, PACKET_TOO_LARGE
+from gateway.uplink.reasons import FAILURE, PACKET_TOO_LARGE, hexadecimal, remedy
 from gateway.uplink.status import Tally
+from gateway.uplink.suspects import Suspects
 
 _CLAIM_ROWS = 1000
 _CLAIM_BYTES = 1_000_000
@@ -77,6 +78,11 @@ class Sender:
         self._dry: dict[Lane, bool] = dict.fromkeys(LANES, False)
         self._held: list[tuple[float, Publication]] = []
         self._posts: deque[Post] = deque()
+        self._width = Width(settings.window)
+        self._paused: set[Lane] = set()
+        self._suspects = Suspects()
+        self._sound = False
+        """Whether this connection has brought an answer."""
         self._wake = asyncio.Event()
         self._news: asyncio.Task[None] | None = None
         self._round = 0
@@ -100,11 +106,15 @@ class Sender:
     def attach(self, connection: Connection, granted: Granted) -> None:
         """Send over this connection from now on."""
         self._connection, self._granted = connection, granted
+        self._sound = False
         self._dry = dict.fromkeys(LANES, False)
         self._wake.set()
 
-    def detach(self) -> None:
-        """The connection is gone: whatever it left unanswered is pending again, and posts are void."""
+    def detach(self, *, broken: bool = False) -> None:
+        """The connection is gone: whatever it left unanswered is pending again, and posts are void.
+
+        `broken`: the broker ended it, and one of the events in flight may be why.
+        """
         self._connection = None
         self._idle.clear()
         flights, self._flights = list(self._flights.values()), {}
@@ -117,13 +127,27 @@ class Sender:
             self._in_flight[lane] = 0
             self._dry[lane] = False
         self._held.clear()
+        self._paused.clear()
+        guilty = self._blame(flights) if broken else None
         for post in [*self._posts, *(flight.post for flight in flights)]:
             if post is not None and post.answered is not None and not post.answered.done():
                 post.answered.set_result(FAILURE)
         self._posts.clear()
         if claimed:
             with contextlib.suppress(OutboxError):  # its own failure tells itself, and forgets all claims
-                self._queue.release(rowids(claimed))
+                self._queue.release([rowid for rowid in rowids(claimed) if rowid != guilty])
+
+    def _blame(self, flights: list[_Flight]) -> int | None:
+        """The row that breaks every connection is given up, and not released."""
+        guilty = self._suspects.ended([one.publication.rowids for one in flights if one.publication is not None])
+        if guilty is not None:
+            self._bury(guilty, "disconnect")
+        return guilty
+
+    def _bury(self, rowid: int, reason: str) -> None:
+        self._tally.buried(reason)
+        with contextlib.suppress(OutboxError):
+            self._queue.dead([rowid], reason)
 
     def post(self, post: Post) -> bool:
         """Send this beside the outbox as soon as there is a place; False when there is no connection or no room."""
@@ -163,6 +187,7 @@ class Sender:
     def acked(self, acks: list[tuple[int, int]]) -> None:
         """PUBACKs came: (packet identifier, reason code)."""
         settled: list[int] = []
+        self._sound = True
         for packet, code in acks:
             flight = self._flights.pop(packet, None)
             if flight is None:
@@ -171,16 +196,23 @@ class Sender:
                 if flight.post is not None and flight.post.answered is not None and not flight.post.answered.done():
                     flight.post.answered.set_result(code)
                 continue
-            self._in_flight[flight.publication.lane] -= 1
-            if code < FAILURE:
-                self._tally.accepted(code, len(flight.publication.rows))
-                settled += flight.publication.rowids
-            else:
-                self._refused(flight.publication, code)
+            self._answered(flight.publication, code, settled)
         if settled:
             with contextlib.suppress(OutboxError):
                 self._queue.settle(settled)
         self._wake.set()
+
+    def _answered(self, publication: Publication, code: int, settled: list[int]) -> None:
+        rows = publication.rowids
+        self._in_flight[publication.lane] -= 1
+        self._suspects.answered(rows)
+        if code >= FAILURE:
+            self._refused(publication, code)
+            return
+        self._tally.accepted(code, len(rows), self._loop.time())
+        self._width.widen()
+        self._paused.discard(publication.lane)
+        settled += rows
 
     async def run(self) -> None:
         """Until cancelled, or until the outbox failed: that ends whoever holds it."""
@@ -205,16 +237,33 @@ class Sender:
         await self._wake.wait()
 
     def _refused(self, publication: Publication, code: int) -> None:
-        """Its rows stay claimed and are offered again later; those behind them go on meanwhile."""
-        self._tally.denied(code)
+        """What may help, by the reason. Held rows stay claimed and are offered again later."""
+        self._tally.denied(code, self._loop.time())
+        help_ = remedy(code)
+        if help_ == "split":
+            self._split(publication, code)
+            return
+        if help_ == "pause":
+            self._paused.add(publication.lane)
+        else:
+            self._width.halve()
         delay = retry_delay(self._settings, publication.attempts, random.random())  # noqa: S311 - jitter
         again = msgspec.structs.replace(publication, attempts=publication.attempts + 1)
         self._held.append((self._loop.time() + delay, again))
         self._loop.call_later(delay, self._wake.set)
 
+    def _split(self, publication: Publication, code: int) -> None:
+        """Halve until the event that the broker does not take stands alone; that one is given up."""
+        if len(publication.rows) > 1:
+            self._ready[publication.lane].extendleft(reversed(halves(publication)))
+        else:
+            self._bury(publication.rows[0].rowid, hexadecimal(code))
+
     @property
     def _window(self) -> int:
-        return max(1, min(self._settings.window, self._granted.receive_maximum))
+        if self._suspects.most:
+            return 1
+        return max(1, min(self._width.now, self._granted.receive_maximum))
 
     @property
     def _limit(self) -> int:
@@ -229,10 +278,19 @@ class Sender:
         share = shares(self._window, live=live, historical=historical)[lane]
         return min(share - self._in_flight[lane], self._window - len(self._flights))
 
-    @property
-    def _stuck(self) -> bool:
-        """A window full of refusals is answer enough: only those are tried again, nothing new."""
-        return len(self._held) >= self._window
+    def _blocked(self, lane: Lane) -> bool:
+        """Nothing new of the lane is sent now: a window full of refusals, or one for lack of rights, is answer enough.
+
+        While an event is sought that breaks connections, what waited goes first, once the broker has answered at all.
+        """
+        if self._suspects.most and (lane == "live" or not self._sound):
+            return True
+        return lane in self._paused or len(self._held) >= self._settings.window
+
+    def _due(self, publication: Publication) -> bool:
+        """Whether a refused publication may go again: of a paused lane one at a time, as a probe."""
+        lane = publication.lane
+        return self._places(lane) > 0 and (lane not in self._paused or self._in_flight[lane] == 0)
 
     def _send_posts(self) -> None:
         while self._posts and self._places("live") > 0:
@@ -246,12 +304,12 @@ class Sender:
     def _send_claimed(self) -> None:
         now = self._loop.time()
         for due, publication in list(self._held):
-            if due <= now and self._places(publication.lane) > 0:
+            if due <= now and self._due(publication):
                 self._held.remove((due, publication))
                 self._send(publication)
         for lane in LANES:
             ready = self._ready[lane]
-            while ready and not self._stuck and self._places(lane) > 0:
+            while ready and not self._blocked(lane) and self._places(lane) > 0:
                 self._send(ready.popleft())
 
     def _send(self, publication: Publication) -> None:
@@ -270,13 +328,13 @@ class Sender:
 
     async def _claim(self, lane: Lane) -> None:
         """Take rows while the lane has places for them."""
-        while not (self._dry[lane] or self._ready[lane] or self._stuck) and (places := self._places(lane)) > 0:
-            limit = self._limit
+        while not (self._dry[lane] or self._ready[lane] or self._blocked(lane)) and (places := self._places(lane)) > 0:
+            limit, most = self._limit, self._suspects.most or MANY
             rows: Sequence[Row] = await self._queue.claim(lane, _CLAIM_ROWS, min(_CLAIM_BYTES, places * limit))
             self._dry[lane] = not rows
             if not rows:
                 return
-            self._ready[lane].extend(group(rows, lane, limit=limit, batch=self._settings.batch))
+            self._ready[lane].extend(group(rows, lane, limit=limit, batch=self._settings.batch, most=most))
             if self._connection is None:  # it went away while we waited for the rows
                 self.detach()
                 return
@@ -289,7 +347,8 @@ class Sender:
         if self._news is None and any(self._dry.values()):
             self._news = self._loop.create_task(self._queue.changed(), name="outbox changed")
             self._news.add_done_callback(self._told)
-        left = self._flights or self._posts or any(self._ready.values()) or not all(self._dry.values())
+        open_lanes = [lane for lane in LANES if not self._blocked(lane)]
+        left = self._flights or self._posts or any(self._ready[lane] or not self._dry[lane] for lane in open_lanes)
         if left or self._round < self._drain_round:
             self._idle.clear()
         else:

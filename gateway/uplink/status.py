@@ -6,7 +6,10 @@ from typing import Literal
 
 import msgspec
 
-from gateway.uplink.reasons import NOBODY_LISTENS, hexadecimal
+from gateway.uplink.reasons import NOBODY_LISTENS, NOT_AUTHORIZED, hexadecimal, sentence
+
+REMEMBER = 60.0
+"""Seconds for which trouble is told after it was last seen: an alarm must not flutter."""
 
 State = Literal["connecting", "online", "offline", "refused", "taken_over"]
 
@@ -18,8 +21,8 @@ class UplinkStatus(msgspec.Struct, frozen=True):
     (0x10), `unanswered` those that a connection took with it. `held` were refused and are offered again later.
     `published` and `events` count publications and events that the broker acknowledged. `acks` counts the centre's
     receipts that were taken, `repeated` events that it asked for again, `ignored` what it said in vain, and `distrust`
-    says why its last receipt was. `promise` says what an acknowledgement is worth, where it is less than that the
-    broker took the message. `alarm` needs a person.
+    says why its last receipt was. `given_up` counts events that became dead letters, by reason. `promise` says what an
+    acknowledgement is worth, where it is less than that the broker took the message. `alarm` needs a person.
     """
 
     state: State
@@ -40,6 +43,7 @@ class UplinkStatus(msgspec.Struct, frozen=True):
     ignored: int = 0
     repeated: int = 0
     distrust: str = ""
+    given_up: dict[str, int] = {}
 
 
 class Tally:
@@ -57,22 +61,42 @@ class Tally:
         self.repeated = 0
         self.distrust = ""
         self.refused: dict[str, int] = {}
+        self.given_up: dict[str, int] = {}
+        self.heard_by_nobody_at = self.barred_at = -REMEMBER
 
     @property
     def refusals(self) -> int:
         """Refusals of any kind."""
         return sum(self.refused.values())
 
-    def accepted(self, code: int, events: int) -> None:
-        """A publication of so many stored events was acknowledged with a success code."""
+    def accepted(self, code: int, events: int, now: float) -> None:
+        """A publication of so many stored events was acknowledged with a success code, at `now` (the loop's time)."""
         self.published += 1
         self.events += events
-        self.unheard += code == NOBODY_LISTENS
+        if code == NOBODY_LISTENS:
+            self.unheard += 1
+            self.heard_by_nobody_at = now
 
-    def denied(self, code: int) -> None:
+    def denied(self, code: int, now: float) -> None:
         """A publication was acknowledged with a refusal."""
+        if code == NOT_AUTHORIZED:
+            self.barred_at = now
         name = hexadecimal(code)
         self.refused[name] = self.refused.get(name, 0) + 1
+
+    def buried(self, reason: str) -> None:
+        """An event was given up."""
+        self.given_up[reason] = self.given_up.get(reason, 0) + 1
+
+    def trouble(self, now: float) -> str | None:
+        """What a person must look at, of what became known in the last minute."""
+        if now - self.barred_at < REMEMBER:
+            return f"events are held back: {sentence(NOT_AUTHORIZED)}"
+        if now - self.heard_by_nobody_at < REMEMBER:
+            return "nobody listens: the broker took events and had no subscriber for them; is the central service up?"
+        if self.distrust:
+            return f"an ack of the centre was ignored: {self.distrust}"
+        return None
 
 
 PROMISE = {

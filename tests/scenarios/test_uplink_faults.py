@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from gateway.config.site import Outbox as OutboxSettings
-from gateway.outbox.store import Outbox, open_outbox
+from gateway.outbox.store import Outbox, Selection, open_outbox
 from gateway.uplink.link import Uplink, uplink
 from simulators.mqtt_broker import Limits, Published, ScriptedBroker
 from tests.brokers import IDENTITY, Mosquitto, Pki, pending, site_for, subscriber, work
@@ -42,7 +42,7 @@ async def connected(broker: ScriptedBroker, outbox: Outbox, **settings: object) 
         yield link
 
 
-@pytest.mark.parametrize("code", [0x80, 0x83, 0x87, 0x97, 0x99])
+@pytest.mark.parametrize("code", [0x80, 0x83, 0x97])
 async def test_refused_rows_stay_and_arrive_when_the_broker_is_well_again(
     scripted_broker: ScriptedBroker, outbox: Outbox, code: int
 ) -> None:
@@ -75,16 +75,79 @@ async def test_no_matching_subscribers_is_a_success_and_counted(
         assert (link.status.unheard, link.status.events) == (1, 3)
 
 
-async def test_one_event_the_broker_never_takes_does_not_hold_up_the_others(
+@pytest.mark.parametrize(("code", "settings"), [(0x99, {}), (0x90, {}), (0x99, {"batch": False})])
+async def test_an_event_the_broker_never_takes_is_found_and_given_up_and_the_others_go_on(
+    scripted_broker: ScriptedBroker, outbox: Outbox, code: int, settings: dict[str, bool]
+) -> None:
+    scripted_broker.answer = lambda published: code if {7, 120} & set(sequences([published])) else 0
+    outbox.put(work(200))
+    async with connected(scripted_broker, outbox, refused_backoff=30.0, backoff_min=30.0, **settings) as link:
+        assert await pending(link, outbox) == 0
+        reason = f"0x{code:02X}"
+        assert [(entry.sequence, entry.reason) for entry in await outbox.rows("dead")] == [(7, reason), (120, reason)]
+        assert (link.status.held, link.status.given_up) == (0, {reason: 2})
+        # Halving finds one of n events in about log2(n) steps.
+        assert sum(link.status.refused.values()) <= 2 * 9
+        scripted_broker.answer = lambda _published: 0
+        before = len(scripted_broker.published)
+        assert await outbox.resend(Selection(reason=reason)) == 2
+        assert await pending(link, outbox) == 0
+        assert set(sequences(scripted_broker.published[before:])) == {7, 120}
+        assert outbox.stats.dead == 0
+
+
+async def test_without_the_right_to_write_one_probe_is_sent_at_a_time(
     scripted_broker: ScriptedBroker, outbox: Outbox
 ) -> None:
-    scripted_broker.answer = lambda published: 0x99 if 7 in sequences([published]) else 0
-    outbox.put(work(200))
-    async with connected(scripted_broker, outbox, batch=False, refused_backoff=30.0, backoff_min=30.0) as link:
-        assert await pending(link, outbox) == 1
-        assert link.status.held == 1
-        outbox.put(work(50))
-        assert await pending(link, outbox) == 1
+    scripted_broker.answer = lambda published: 0x87 if is_event(published) else 0
+    outbox.put(work(100))
+    async with connected(scripted_broker, outbox, backoff_min=0.02, batch=False, window=8) as link:
+        await scripted_broker.until(lambda: len(sequences(scripted_broker.published)) >= 12)
+        async with asyncio.timeout(30):
+            await link.until(lambda status: status.alarm is not None)
+        assert "let this identity write below its own topic" in link.status.alarm
+        assert max(sequences(scripted_broker.published)) <= 16
+        assert outbox.stats.pending == 100
+        accepted: list[Published] = []
+
+        def accept(published: Published) -> int:
+            accepted.append(published)
+            return 0
+
+        scripted_broker.answer = accept
+        await scripted_broker.until(lambda: sorted(sequences(accepted)) == list(range(1, 101)))
+        assert await pending(link, outbox) == 0
+
+
+async def test_nobody_listens_is_told(scripted_broker: ScriptedBroker, outbox: Outbox) -> None:
+    scripted_broker.answer = lambda published: 0x10 if is_event(published) else 0
+    outbox.put(work(3))
+    async with connected(scripted_broker, outbox, keepalive=1.0) as link:
+        assert await pending(link, outbox) == 0
+        async with asyncio.timeout(30):
+            await link.until(lambda status: status.alarm is not None)
+        assert "nobody listens" in link.status.alarm
+
+
+async def test_an_event_that_ends_every_connection_is_found_and_given_up(
+    scripted_broker: ScriptedBroker, outbox: Outbox
+) -> None:
+    """The broker says nothing: it closes the connection whenever it is sent number 11."""
+    scripted_broker.answer = lambda published: -0x80 if 11 in sequences([published]) else 0
+    outbox.put(work(40))
+    async with connected(
+        scripted_broker, outbox, backoff_min=0.01, takeover_backoff=0.02, refused_backoff=0.05
+    ) as link:
+        async with asyncio.timeout(60):
+            while not outbox.stats.dead:
+                await link.until(lambda status: status.state != "online")
+                await link.until(lambda status: status.state == "online" or outbox.stats.dead > 0)
+        async with asyncio.timeout(30):
+            await link.until(lambda status: status.state == "online")
+        assert await pending(link, outbox) == 0
+        assert [(entry.sequence, entry.reason) for entry in await outbox.rows("dead")] == [(11, "disconnect")]
+        assert link.status.given_up == {"disconnect": 1}
+        assert len(scripted_broker.connects) <= 12
 
 
 async def test_an_unanswered_window_ends_in_a_new_connection_and_all_is_sent_again(
@@ -131,15 +194,16 @@ async def test_a_smaller_packet_limit_and_no_retained_messages_are_respected(
     assert all(published.utf8 for published in scripted_broker.published)
 
 
-async def test_an_event_too_large_for_the_broker_stays_and_costs_no_connection(
+async def test_an_event_too_large_for_the_broker_is_given_up_and_costs_no_connection(
     scripted_broker: ScriptedBroker, outbox: Outbox
 ) -> None:
     scripted_broker.limits = Limits(maximum_packet=5000)
     outbox.put(work(1, size=6000))
     outbox.put(work(10))
     async with connected(scripted_broker, outbox) as link:
-        assert await pending(link, outbox) == 1
+        assert await pending(link, outbox) == 0
         assert (set(link.status.refused), link.status.connects) == ({"0x95"}, 1)
+        assert [(entry.sequence, entry.reason) for entry in await outbox.rows("dead")] == [(1, "0x95")]
     assert sequences(scripted_broker.published) == list(range(2, 12))
 
 
