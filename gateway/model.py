@@ -75,6 +75,7 @@ class ReadPoint(msgspec.Struct, frozen=True):
     """A place where reads are taken, and how they become transitions. Times in seconds, levels in dB and dBm.
 
     `presence_timeout` None is `auto`. `accept` and `ignore` hold GS1 scheme names or URI patterns (fnmatch).
+    `neighbours` are portals whose reads may explain a tag better.
     """
 
     name: str
@@ -94,6 +95,7 @@ class ReadPoint(msgspec.Struct, frozen=True):
     accept: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     gate: Gate | None = None
+    neighbours: tuple[str, ...] = ()
 
 
 class Rules(msgspec.Struct, frozen=True):

@@ -191,6 +191,8 @@ class ReadPoint(Settings):
     """`disposition`: a word of GS1's CBV 2.0 or a URI; at a portal also by direction."""
     gate: Gate | None = None
     """At a portal or a checkpoint: reads count only while this signal is on."""
+    neighbours: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """At a portal: other portals near it; who is heard better there has not passed here."""
     presence_timeout: Presence = None
     """In a zone: unseen for this long, an object has departed; `auto` is 30 s, for a beacon ten of its intervals."""
     dwell: Duration = 1.0

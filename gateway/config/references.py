@@ -53,6 +53,7 @@ def check_references(root: Node, findings: Findings) -> None:
         _feed(feed, names, findings)
     for name, node in names.read_points.items():
         _gate(name, node, names, findings)
+        _neighbours(name, node, names, findings)
         _by_direction(name, node, findings)
         _no_effect(name, node, findings)
         _sides(name, node, by_point.get(str(name), []), findings)
@@ -141,6 +142,24 @@ def _signal(name: Key, gate: Node, kind: Variant | None, findings: Findings) -> 
         findings.error("unknown-signal", ("read_points", name, "gate", "signal"), text)
 
 
+def _neighbours(name: Key, node: Node, names: _Names, findings: Findings) -> None:
+    portals = [key for key, point in names.read_points.items() if point.text("kind") == "portal" and key != name]
+    items = node.get("neighbours")
+    for at, item in (items.items if items is not None and items.kind == "sequence" else {}).items():
+        if not isinstance(item.value, str) or item.value in portals:
+            continue
+        loc: Loc = ("read_points", name, "neighbours", at)
+        if item.value not in names.read_points:
+            hint = did_you_mean(item.value, portals)
+            text = f"there is no read point '{item.value}'; the other portals are {listed(portals)}{hint}"
+            findings.error("unknown-read-point", loc, text)
+        else:
+            what = "this read point itself" if item.value == name else "no portal"
+            findings.error(
+                "bad-value", loc, f"'{item.value}' is {what}: name other portals whose antennas hear this one"
+            )
+
+
 def check_signals(root: Node, devices: Mapping[str, Device], findings: Findings) -> None:
     """Adds every gate whose signal its device's settings, which are right, do not name."""
     for name, node in _items(root, "read_points").items():
@@ -170,6 +189,7 @@ _ONLY_AT = {
     "hysteresis_db": {"zone"},
     "presence_timeout": {"zone"},
     "gate": {"checkpoint", "portal"},
+    "neighbours": {"portal"},
 }
 
 

@@ -1,96 +1,107 @@
-"""The bookkeeping of portals: one passage a crossing, told together. The rule that judges a crossing is in `crossing`.
+"""The bookkeeping of portals: one passage a crossing, told together. The rule that judges is in `company`.
 
-A tag is judged when both sides have not heard it for `QUIET`, or when the gate closes, or after `REVIEW` while it is
-still heard, if its way is clear by then. The tags of one crossing are told when none is under way any more.
+A run of a tag ends when both sides have not heard it for `QUIET`, when the gate closes, or while it is still heard if
+it has clearly gone through. Runs wait for each other and are decided as one when no tag is under way any more.
 """
 
 from __future__ import annotations
 
 import math
 from array import array
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
-
-import msgspec
 
 from drivers.observations import Read
 from gateway.location.admission import Admission
-from gateway.location.crossing import AWAY, Crossing
+from gateway.location.company import Decided, companies, gone, ways
+from gateway.location.crossing import QUIET, WINDOW, Crossing
+from gateway.location.evidence import FAINT, Evidence, weigh
 from gateway.location.floor import Floor, Place
 from gateway.location.gate import GateState
+from gateway.location.legs import legs
+from gateway.location.neighbours import AROUND, passing_here, strength
 from gateway.location.outcome import MAX_TAGS, Counts, Key, Outcome
+from gateway.location.passages import Passages
 from gateway.location.wheel import Wheel
-from gateway.model import Direction, Passage, ReadPoint, Transition
+from gateway.model import ReadPoint, Side
 
-QUIET: Final = 2.0
-"""Seconds of silence on both sides after which a crossing is over."""
+REVIEW: Final = 5.0
+"""Seconds between looks at a tag that is still heard: has it gone through already?"""
 
-REVIEW: Final = 15.0
-"""Seconds after which a tag that is still heard is judged by what is clear already."""
+STANDING: Final = 20.0
+"""Seconds after which a tag that is still heard stands in the field."""
 
-TOGETHER: Final = 5.0
+IDLE: Final = 3
+"""Times that a tag came and did not cross after which it stands near the field."""
+
+TOGETHER: Final = 8.0
 """Seconds that the first tag of a passage waits for the last."""
 
 NEAR: Final = 60.0
-"""Seconds that a tag which did not cross, or has crossed, is remembered after it was heard last."""
+"""Seconds that a tag which has crossed is remembered after it was heard last; all are where there are very many."""
 
-LATE: Final = 30.0
-"""Seconds in which a tag may still be added to a passage that was told."""
+STRAY: Final = 900.0
+"""The same for one that did not cross."""
 
+LOOK: Final = 1.0
+"""Seconds between looks at what waits."""
 
-class _Judged(msgspec.Struct, gc=False):
-    """A crossing that waits for those that belong to it."""
+SETTLED: Final = 3.0
+"""Seconds after which a load that is still heard may be told to have gone through."""
 
-    crossing: Crossing
-    direction: Direction
-    time: float
-    first: float
-    last: float
+WEIGHED: Final = 300
+"""Tags under way that are weighed at one look, at most."""
 
+RISE: Final = 5.0
+"""dB by which a tag that crosses once more comes nearer before; what was told of a tag that is still heard, it was."""
 
-class _Told(msgspec.Struct):
-    """A passage that was told."""
+NEARER: Final = 4.0
+"""dB by which the side that a tag goes to hears it better than while it stood near the door."""
 
-    id: str
-    direction: Direction
-    begin: float
-    end: float
-    decided: float
-    count: int
+MANY: Final = 20_000
 
 
 class Portal:
     """All tags in the field of one portal."""
 
     def __init__(
-        self, point: ReadPoint, floor: Floor, admission: Admission, counts: Counts, new_id: Callable[[float], str]
+        self,
+        point: ReadPoint,
+        floor: Floor,
+        admission: Admission,
+        counts: Counts,
+        new_id: Callable[[float], str],
+        others: Callable[[str], Portal | None],
     ) -> None:
+        """`others` finds the portals that are named as neighbours."""
         self._point = point
+        self._others = others
         self._floor = floor
         self._admission = admission
         self._counts = counts
         self._new_id = new_id
+        self._passages = Passages(point.name, floor, new_id)
         self._tags: dict[Key, Crossing] = {}
         self._objects: dict[str, Crossing] = {}
         self._renamed: set[Key] = set()
         self._wheel = Wheel(self._due)
-        self._judged: list[_Judged] = []
-        self._tell_by = math.inf
+        self._waiting: dict[str, Evidence] = {}
+        self._look_at = math.inf
         self._under_way = 0
-        self._told: deque[_Told] = deque(maxlen=16)
         self.gate = GateState.of(point)
+        self._sides: dict[int, Side | None] = {}
         self._one_sided = False
         self._learn_sides()
 
     def _learn_sides(self) -> None:
-        letters = self._floor.letters(self._point.name, "portal")
-        self._one_sided = len({self._floor.places[ord(letter)].side for letter in letters}) < 2
+        places = [self._floor.places[ord(letter)] for letter in self._floor.letters(self._point.name, "portal")]
+        self._sides |= {place.index: place.side or "inside" for place in places}
+        self._one_sided = len({place.side for place in places}) < 2
 
     @property
     def deadline(self) -> float | None:
         """When something is decided by silence, at the earliest."""
-        times = [self._tell_by, self._wheel.deadline, self.gate.closes if self.gate and self._under_way else None]
+        times = [self._look_at, self._wheel.deadline, self.gate.closes if self.gate and self._under_way else None]
         return min((time for time in times if time is not None and time != math.inf), default=None)
 
     def hear(
@@ -103,18 +114,35 @@ class Portal:
         tag = self._tags.get(key) or self._meet(read, key, place, time)
         if tag is None:
             return
-        if tag.ports and time - tag.last > QUIET:
-            self._judge(tag, tag.last + QUIET, now, out)
-        if not tag.ports:
+        if not tag.times:
             if key in self._renamed:
                 self._forget(tag)
                 self.hear(read, key, place, level, time, now, out)
                 return
-            tag.anew |= tag.settled and time - tag.last > AWAY
-            tag.restart(time)
-            self._wheel.arm(tag, time + QUIET)
+            self._begin(tag, time)
+        elif tag.waiting and not tag.parked:
+            self._rejoin(tag, time)
         tag.last = max(tag.last, time)
-        tag.hear(place.side or "inside", place.letter, level, time)
+        shift = read.doppler
+        tag.hear(place.index, level, math.nan if shift is None else shift, time)
+
+    def _begin(self, tag: Crossing, time: float) -> None:
+        if time - tag.last > QUIET:
+            tag.standing = time
+        tag.first = tag.last = time
+        tag.review = time + REVIEW
+        if not tag.parked:
+            tag.under_way = True
+            self._under_way += 1
+        self._wheel.arm(tag, time + QUIET)
+
+    def _rejoin(self, tag: Crossing, time: float) -> None:
+        """It was not gone: what is heard belongs to what was."""
+        tag.waiting = False
+        del self._waiting[tag.identity.uri]
+        tag.under_way = True
+        self._under_way += 1
+        self._wheel.arm(tag, max(tag.last, time) + QUIET)
 
     def _meet(self, read: Read, key: Key, place: Place, time: float) -> Crossing | None:
         identity = self._admission.identify(read, key, place, time)
@@ -131,78 +159,73 @@ class Portal:
             identity=identity,
             key=key,
             armed=-math.inf,
-            origin=time,
             first=time,
-            last=time,
+            last=-math.inf,
             review=time + REVIEW,
-            sums=array("d"),
-            ports="",
-            tally=array("d"),
-            sides=array("d", (time, 0.0, 0.0, 0.0, 0.0)),
+            standing=time,
+            times=array("d"),
+            letters=array("H"),
+            levels=array("f"),
+            shifts=array("f"),
         )
         self._tags[key] = self._objects[identity.uri] = tag
-        self._under_way += 1
         return tag
 
     def _due(self, tag: Crossing) -> float:
-        if self._objects.get(tag.identity.uri) is not tag:
+        if self._objects.get(tag.identity.uri) is not tag or tag.waiting:
             return math.inf
-        if tag.settled and not tag.ports:
-            return tag.last + NEAR
-        return min(tag.last + QUIET, max(tag.review, tag.first + REVIEW))
+        if not tag.times:
+            return tag.last + (NEAR if tag.crossed or len(self._objects) > MANY else STRAY)
+        return min(tag.last + QUIET, tag.review)
 
     def advance(self, now: float, out: list[Outcome]) -> None:
         """Decide what silence decides by `now`, at most a slice of it."""
         for tag in self._wheel.fire(now):
-            if tag.settled and not tag.ports:
+            if not tag.times:
                 self._forget(tag)
                 continue
             if tag.last + QUIET <= now:
-                self._judge(tag, now, now, out)
+                self._end(tag, now)
             else:
-                self._review(tag, now, out)
-            self._wheel.arm(tag, self._due(tag))
+                self._review(tag, now)
+            if not tag.waiting:
+                self._wheel.arm(tag, self._due(tag))
         if self.gate is not None and self._under_way:
             closes = self.gate.closes
             if closes is not None and closes <= now:
-                self._close(now, out)
-        if self._tell_by <= now:
-            self._tell(now, out)
+                self._close(now)
+        if (self._waiting and not self._under_way) or self._look_at <= now:
+            self._look(now, out)
 
-    def _review(self, tag: Crossing, now: float, out: list[Outcome]) -> None:
-        """It is still heard: whose way is clear has crossed, the others are looked at again."""
+    def _review(self, tag: Crossing, now: float) -> None:
+        """It is still heard: it may have gone through, or stand."""
         tag.review = now + REVIEW
-        direction = tag.cleared()
-        if direction is not None:
-            self._end(tag, direction, now, now, out)
-
-    def _close(self, now: float, out: list[Outcome]) -> None:
-        """The gate has closed: all that is under way is over."""
-        for tag in [tag for tag in self._objects.values() if not tag.settled]:
-            self._judge(tag, now, now, out)
-            self._wheel.arm(tag, self._due(tag))
-
-    def _judge(self, tag: Crossing, time: float, now: float, out: list[Outcome]) -> None:
-        """End a run. Whatever it was, what the tag does near the door from now on needs clearer evidence."""
-        enough = tag.reads >= self._point.min_reads
-        direction = tag.verdict(one_sided=self._one_sided or self.gate is not None) if enough else None
-        self._end(tag, direction, time, now, out)
-
-    def _end(self, tag: Crossing, direction: Direction | None, time: float, now: float, out: list[Outcome]) -> None:
-        if direction is None:
-            self._counts.strays += not tag.settled
+        if tag.parked:
+            tag.review = now + STANDING
+            tag.stood(_peaks(tag, now - WINDOW, self._sides))
+            tag.keep_since(now - WINDOW)
+        elif now - tag.standing > STANDING:
+            tag.parked = True
+            self._end(tag, now)
         else:
-            done = msgspec.structs.replace(tag)
-            self._judged.append(_Judged(done, direction, tag.middle(), tag.first, tag.last))
-            self._tell_by = min(self._tell_by, time + TOGETHER)
-            tag.passed = direction
-        tag.anew = False
-        if not tag.settled:
-            tag.settled = True
+            self._look_at = min(self._look_at, now + LOOK)
+
+    def _close(self, now: float) -> None:
+        """The gate has closed: all that is under way is over."""
+        for tag in [tag for tag in self._objects.values() if tag.times and not tag.waiting]:
+            self._end(tag, now)
+
+    def _end(self, tag: Crossing, now: float) -> None:
+        """The tag is not heard any more: what was heard of it waits for its company."""
+        self._leave(tag)
+        tag.waiting = True
+        self._waiting[tag.identity.uri] = weigh(tag, tag.run(), self._sides)
+        self._look_at = min(self._look_at, now + LOOK)
+
+    def _leave(self, tag: Crossing) -> None:
+        if tag.under_way:
+            tag.under_way = False
             self._under_way -= 1
-        tag.restart(tag.last)
-        if not self._under_way and self._judged:
-            self._tell(now, out)
 
     def _forget(self, tag: Crossing) -> None:
         del self._objects[tag.identity.uri]
@@ -214,58 +237,102 @@ class Portal:
 
     # Passages
 
-    def _tell(self, now: float, out: list[Outcome]) -> None:
-        """All that waits, by direction; those whose direction is unknown go with the most."""
-        judged, self._judged = sorted(self._judged, key=lambda one: (one.time, one.crossing.identity.uri)), []
-        self._tell_by = math.inf
-        ways: dict[Direction, list[_Judged]] = {}
-        for one in judged:
-            ways.setdefault(one.direction, []).append(one)
-        unknown = ways.pop("unknown", [])
-        if unknown:
-            most = max(ways, key=lambda way: len(ways[way]), default=None)
-            ways.setdefault(most or "unknown", []).extend(unknown)
-        for way, members in ways.items():
-            self._tell_way(way, members, now, out)
+    def _look(self, now: float, out: list[Outcome], *, last: bool = False) -> None:
+        """Decide each company that nobody under way belongs to any more."""
+        self._look_at = math.inf
+        moving = [tag for tag in self._objects.values() if tag.under_way] if self._under_way else []
+        open_ones = [weigh(tag, tag.run(), self._sides) for tag in moving[:WEIGHED]]
+        for company in companies((*self._waiting.values(), *open_ones)):
+            ready = company if last else self._ready(company, now)
+            if ready:
+                self._decide(ready, now, out)
+        if self._waiting:
+            self._look_at = now + LOOK
 
-    def _tell_way(self, way: Direction, members: list[_Judged], now: float, out: list[Outcome]) -> None:
-        begin, end = min(one.first for one in members), max(one.last for one in members)
-        told = self._joined(way, begin, end, now)
-        late = told is not None
-        if told is None:
-            told = _Told(self._new_id(now), way, begin, end, now, 0)
-            self._told.append(told)
-        first = told.count
-        told.count += len(members)
-        for index, one in enumerate(members, first + 1):
-            out.append(Outcome(self._passed(one, Passage(told.id, told.count, index, late), now)))
+    def _ready(self, company: list[Evidence], now: float) -> list[Evidence]:
+        """Who of a company may be decided: all once nobody hears it, or who has clearly gone through."""
+        ended = [one for one in company if one.tag.waiting]
+        if len(ended) == len(company):
+            waits = self._heard_beside(company) and now < max(one.last for one in ended) + TOGETHER
+            return [] if waits else company
+        wait = max(one.last for one in ended) + TOGETHER if ended else company[len(company) // 2].middle + SETTLED
+        if now < wait:
+            return []
+        through = gone(company, self._sides)
+        if not ended:
+            return through
+        return ended + [one for one in through if not one.tag.waiting]
 
-    def _joined(self, way: Direction, begin: float, end: float, now: float) -> _Told | None:
-        """The passage told a short time ago to which these belong."""
-        for told in reversed(self._told):
-            if told.direction == way and now - told.decided <= LATE and begin <= told.end and end >= told.begin:
-                return told
-        return None
+    def _neighbours(self) -> Iterator[Portal]:
+        return (portal for name in self._point.neighbours if (portal := self._others(name)) is not None)
 
-    def _passed(self, one: _Judged, passage: Passage, now: float) -> Transition:
-        tag = one.crossing
-        sources = tuple(
-            self._floor.source(letter, int(tag.tally[2 * at]), tag.tally[2 * at + 1])
-            for at, letter in enumerate(tag.ports)
-        )
-        return Transition(
-            kind="passed",
-            object=tag.identity,
-            read_point=self._point.name,
-            time=one.time,
-            decided=now,
-            first_seen=one.first,
-            last_seen=one.last,
-            reads=tag.reads,
-            sources=sources,
-            direction=one.direction,
-            passage=passage,
-        )
+    def _heard_beside(self, company: list[Evidence]) -> bool:
+        """Whether a neighbour still hears one of them: what it will say of him is not known yet."""
+        return any(portal.hears_still(one.identity.uri) for portal in self._neighbours() for one in company)
+
+    def hears_still(self, uri: str) -> bool:
+        """Whether an object is in the field."""
+        tag = self._objects.get(uri)
+        return tag is not None and tag.under_way
+
+    def _elsewhere(self, one: Evidence) -> float:
+        return max((portal.hears(one) for portal in self._neighbours()), default=-math.inf)
+
+    def hears(self, one: Evidence) -> float:
+        """How well this door heard the same tag at the same time (dBm)."""
+        tag = self._objects.get(one.identity.uri)
+        if tag is None:
+            return -math.inf
+        begin, end, best = tag.heard
+        if begin > one.last + AROUND or end < one.first - AROUND:
+            best = -math.inf
+        if tag.times and tag.first <= one.last + AROUND and tag.last >= one.first - AROUND:
+            best = max(best, strength(_peaks(tag, one.last + AROUND, self._sides)))
+        return best
+
+    def _decide(self, company: list[Evidence], now: float, out: list[Outcome]) -> None:
+        """Tell what crossed of a company; the rest are strays."""
+        crossed: set[str] = set()
+        here = passing_here(company, self._elsewhere) if self._point.neighbours else company
+        for leg in legs(here, self._sides) if here else ():
+            heard = [one for one in leg if len(one.run) >= self._point.min_reads]
+            for decided in ways(heard, one_sided=self._one_sided or self.gate is not None) if heard else ():
+                decided.members = [one for one in decided.members if self._counts_again(one, decided)]
+                if decided.members:
+                    crossed.update(one.identity.uri for one in decided.members)
+                    self._passages.tell(decided, now, out)
+        for one in company:
+            tag = one.tag
+            if one.identity.uri not in crossed:
+                self._counts.strays += not tag.settled
+                tag.idle += 1
+                tag.parked |= tag.idle >= IDLE or one.flat
+                if one.flat or tag.parked:
+                    tag.stood(one.peaks)
+            self._leave(tag)
+            self._waiting.pop(one.identity.uri, None)
+            tag.waiting, tag.settled = False, True
+            tag.heard = one.first, one.last, strength(one.peaks)
+            tag.restart(tag.last)
+            self._wheel.arm(tag, self._due(tag))
+
+    def _counts_again(self, one: Evidence, decided: Decided) -> bool:
+        """Note that it crossed, unless it just did so the same way, or what is heard is but the rest of that."""
+        tag = one.tag
+        if (
+            tag.crossed is not None
+            and one.middle - tag.through < NEAR
+            and (tag.crossed == decided.direction or decided.rise < RISE)
+        ):
+            return False
+        if decided.direction == "unknown":
+            if tag.parked:
+                return False
+        elif one.peaks[decided.direction == "out"] < tag.usual[decided.direction == "out"] + NEARER:
+            return False
+        tag.crossed, tag.through = decided.direction, one.middle
+        tag.idle, tag.parked, tag.usual = 0, False, (-math.inf, -math.inf)
+        return True
 
     def replace(self, point: ReadPoint) -> None:
         """New rules for the same read point; what is under way goes on."""
@@ -277,7 +344,7 @@ class Portal:
     def step(self, by: float, now: float, out: list[Outcome]) -> Portal:
         """The host's clock was set: what crossed is told, and the portal begins anew with its gate as it is."""
         self.close(now, out)
-        fresh = Portal(self._point, self._floor, self._admission, self._counts, self._new_id)
+        fresh = Portal(self._point, self._floor, self._admission, self._counts, self._new_id, self._others)
         if self.gate is not None:
             self.gate.step(by)
             fresh.gate = self.gate
@@ -285,6 +352,19 @@ class Portal:
 
     def close(self, now: float, out: list[Outcome]) -> None:
         """The read point left the configuration: what crossed is told."""
-        self._close(now, out)
-        if self._judged:
-            self._tell(now, out)
+        self._close(now)
+        self._look(now, out, last=True)
+
+
+def _peaks(tag: Crossing, until: float, sides: dict[int, Side | None]) -> tuple[float, float]:
+    """How strong inside and outside heard a tag that stands: the mean of each one's best third."""
+    heard: tuple[list[float], list[float]] = ([], [])
+    for time, letter, level in zip(tag.times, tag.letters, tag.levels, strict=True):
+        if time < until:
+            heard[sides.get(letter) == "outside"].append(level)
+    inside, outside = (sorted(levels)[2 * len(levels) // 3 :] for levels in heard)
+    return _mean(inside), _mean(outside)
+
+
+def _mean(levels: list[float]) -> float:
+    return sum(levels) / len(levels) if levels else FAINT

@@ -1,0 +1,182 @@
+"""Who crossed a door together, and which way: the rule of portals.
+
+Runs are set apart by when they were in the door, then each company is asked as one which way it went. A tag follows its
+company unless it has strong evidence of its own to the contrary. What a single tag cannot say, a load can.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from gateway.location.evidence import Evidence, Pooled, pool
+from gateway.model import Direction, Side
+
+CLEAR: Final = 0.3
+"""Score from which a company crossed. Loads that cross have 0.5 to 1.5; who turns back is within 0.25 of nothing."""
+
+FIRM: Final = 0.5
+"""Score from which one tag's own evidence counts against its company's, if that is `SURE` deviations from chance."""
+
+SURE: Final = 1.5
+
+FEW: Final = 0.1
+"""Share of a company below which those who go the other way have to be `CERTAIN` deviations from chance."""
+
+CERTAIN: Final = 2.0
+
+VAGUE: Final = 0.15
+"""Score below which nothing crossed."""
+
+WEAK: Final = 0.5
+"""Error of a score from which a passage of unknown direction is told rather than none."""
+
+SHORT: Final = 0.5
+"""Seconds: heard on both sides within this, a tag was too fast for its direction to be known."""
+
+APART: Final = 2.4
+"""Spreads of time between two loads that are two: what follows a forklift at once is a few metres behind it."""
+
+CLUSTERED: Final = 4.0
+"""Deviations inside of two groups by which their means lie apart if they are two."""
+
+MINGLED: Final = 0.5
+"""Share of tags with firm evidence of their own from which a company that seems to go nowhere goes both ways."""
+
+FADE: Final = 8.0
+"""dB by which a load that has gone through is below its strongest on the side it came from."""
+
+LATELY: Final = 1.5
+"""Seconds that this is looked at."""
+
+
+class Decided(msgspec.Struct):
+    """What crossed together; all others did not."""
+
+    direction: Direction
+    members: list[Evidence]
+    centre: float
+    spread: float
+
+    @property
+    def rise(self) -> float:
+        """By how many dB it came nearer, as most of its members say."""
+        return sorted(one.rise for one in self.members)[len(self.members) // 2]
+
+
+def companies(runs: Iterable[Evidence]) -> list[list[Evidence]]:
+    """Runs by when they were in the door, in order of time; what was heard too little to say goes with its like."""
+    found = list(_apart(sorted(runs, key=lambda one: (one.middle, one.identity.uri))))
+    if len(found) < 2:
+        return found
+    strong = [company for company in found if pool(company).error <= WEAK]
+    for company in found:
+        if strong and not any(company is one for one in strong):
+            nearest = min(strong, key=lambda one: abs(_centre(one) - _centre(company)))
+            if _field(nearest)[0] <= _centre(company) <= _field(nearest)[1]:
+                nearest += company
+            else:
+                strong.append(company)
+    return strong or found
+
+
+def _centre(company: list[Evidence]) -> float:
+    return company[len(company) // 2].middle
+
+
+def _field(company: list[Evidence]) -> tuple[float, float]:
+    """From when until when most of a company were heard."""
+    firsts, lasts = sorted(one.first for one in company), sorted(one.last for one in company)
+    return firsts[len(firsts) // 4], lasts[(3 * len(lasts)) // 4]
+
+
+def _apart(ordered: list[Evidence]) -> Iterator[list[Evidence]]:
+    at = _cut(ordered) if len(ordered) > 1 else None
+    if at is None:
+        if ordered:
+            yield ordered
+        return
+    yield from _apart(ordered[:at])
+    yield from _apart(ordered[at:])
+
+
+def _cut(ordered: list[Evidence]) -> int | None:
+    """Where two groups differ most, if they are two: the cut that leaves the least variance inside."""
+    times = [one.middle - ordered[0].middle for one in ordered]
+    total, squares, count = sum(times), sum(time * time for time in times), len(times)
+    best, least, left, left_squares = 1, math.inf, 0.0, 0.0
+    for at in range(1, count):
+        left += times[at - 1]
+        left_squares += times[at - 1] ** 2
+        right = total - left
+        inside = left_squares - left * left / at + squares - left_squares - right * right / (count - at)
+        if inside < least - 1e-12:
+            best, least = at, inside
+    means = sum(times[:best]) / best, sum(times[best:]) / (count - best)
+    spread = sorted(one.spread for one in ordered)[count // 2]
+    within = max(math.sqrt(max(least, 0.0) / count), APART / CLUSTERED * spread)
+    return best if means[1] - means[0] > CLUSTERED * within else None
+
+
+def gone(company: list[Evidence], sides: Mapping[int, Side | None]) -> list[Evidence]:
+    """Who of a load has clearly gone through: the side it came from does not hear him any more as it did."""
+    whole = pool(company)
+    if abs(whole.score) < FIRM:
+        return []
+    came: Side = "outside" if whole.score > 0.0 else "inside"
+    fades = [_faded(one, came, sides) for one in company]
+    if sorted(fades)[len(fades) // 2] < FADE:
+        return []
+    return [one for one, fade in zip(company, fades, strict=True) if fade >= FADE / 2.0]
+
+
+def _faded(one: Evidence, came: Side, sides: Mapping[int, Side | None]) -> float:
+    lately = [read.level for read in one.run if sides.get(read.letter) == came and read.time > one.last - LATELY]
+    return one.peaks[came == "outside"] - sum(lately) / len(lately) if lately else math.inf
+
+
+def ways(company: list[Evidence], *, one_sided: bool) -> list[Decided]:
+    """Which way a company went; two where it met another in the door. `one_sided`: one side is enough to cross."""
+    moving = [one for one in company if not one.flat]
+    company = [one for one in company if not one.flat or (not one.known and 2 * len(moving) > len(company))]
+    if not company:
+        return []
+    whole = pool(company)
+    firm = [one for one in company if _firm(one)]
+    if abs(whole.score) < CLEAR:
+        if len(firm) >= 2 and len(firm) >= MINGLED * len(company):
+            groups = ([one for one in company if (_alone(one).score > 0.0) == inwards] for inwards in (True, False))
+            return [decided for group in groups if group for decided in _one_way(group, one_sided=one_sided)]
+        return _vague(company, whole, one_sided=one_sided)
+    contrary = [one for one in firm if _alone(one).score * whole.score < 0.0]
+    if len(contrary) < FEW * len(company):
+        contrary = [one for one in contrary if abs(one.sure) >= CERTAIN]
+    found = _one_way([one for one in company if one not in contrary], one_sided=one_sided)
+    return found + (_one_way(contrary, one_sided=one_sided) if contrary else [])
+
+
+def _one_way(company: list[Evidence], *, one_sided: bool) -> list[Decided]:
+    whole = pool(company)
+    if abs(whole.score) < CLEAR:
+        return _vague(company, whole, one_sided=one_sided)
+    return [Decided("in" if whole.score > 0.0 else "out", company, whole.centre, whole.spread)]
+
+
+def _vague(company: list[Evidence], whole: Pooled, *, one_sided: bool) -> list[Decided]:
+    """Something may have crossed: told if evidence is so weak that it says neither, and nothing is known to be here."""
+    fresh = [one for one in company if not one.known]
+    short = max(one.last for one in company) - min(one.first for one in company) < SHORT
+    weak = short or (abs(whole.score) >= VAGUE and whole.error > WEAK)
+    members = [one for one in fresh if (weak if one.both else one_sided)]
+    return [Decided("unknown", members, whole.centre, whole.spread)] if members else []
+
+
+def _alone(one: Evidence) -> Pooled:
+    return pool((one,))
+
+
+def _firm(one: Evidence) -> bool:
+    return abs(_alone(one).score) >= FIRM and abs(one.sure) >= SURE

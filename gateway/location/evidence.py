@@ -1,0 +1,227 @@
+"""What the reads of one tag, or of all tags of a load, say about a door: when it was in it, and which way it went.
+
+Two figures, and neither needs to know how far apart the antennas are, how fast it was, or how much stronger one of them
+hears than another:
+
+- `lead`: how far the sides' mean times lie apart, weighted by linear power, in standard deviations of all times. A tag
+  is strongest where it passes closest, so coming in the outside's mean is the earlier one. Who turns back, or stands,
+  has both in the middle.
+- `turn`: by how many dB the balance of the sides differs between before and after the middle. Who turns back leaves
+  the door as he came to it.
+
+One tag among a hundred is read a few times only; that they are carried together is what makes them sure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from gateway.location.crossing import Crossing, Run
+from gateway.location.floor import NO_LEVEL
+from gateway.location.zone import NOMINAL
+from gateway.model import Identity, Side
+
+TURN: Final = 13.0
+"""dB by which the balance of a door's sides turns while something crosses, as a rule: the unit of `turn`."""
+
+MOST_TURN: Final = 1.6
+"""A turn beyond it says nothing more."""
+
+DEPENDENT: Final = 2.0
+"""Reads that say as much as one that is independent of the last: fading belongs to a place, not to a read."""
+
+_ASIDE: Final = 0.5
+"""Standard deviations beside the middle from which reads are before or after it."""
+
+_BLUR: Final = 0.02
+"""Share of all power that each side has at any time, as far as the balance is concerned."""
+
+FLAT: Final = 5.0
+"""dB by which the level of a tag that stands seems to change, at most."""
+
+MANY: Final = 10
+"""Reads of one antenna from which that can be said."""
+
+CHUNK: Final = 3
+"""Reads that are averaged, at least, to see that change."""
+
+FAINT: Final = -90.0
+"""dBm: a side that did not hear it."""
+
+
+class Evidence(msgspec.Struct, gc=False):
+    """One run of one tag, weighed.
+
+    `centre` and `spread` are mean and deviation of its times, `middle` the best estimate of when it was in the door;
+    `apart` is by how much inside came after outside (s), `noise` the variance of that in squares of the spread;
+    `powers` sums inside and outside before the middle, then after it; `peaks` is how strong inside and outside heard
+    it, `swing` by how many dB that changed (None: too few reads to say), `rise` by how many it grew.
+    """
+
+    tag: Crossing
+    run: Run
+    identity: Identity
+    first: float
+    last: float
+    tally: dict[int, tuple[int, float]]
+    centre: float
+    middle: float
+    spread: float
+    apart: float
+    noise: float
+    powers: tuple[float, float, float, float]
+    peaks: tuple[float, float]
+    swing: float | None
+    rise: float
+
+    @property
+    def flat(self) -> bool:
+        """Whether it surely stood: no antenna heard it come and go."""
+        return self.swing is not None and self.swing < FLAT
+
+    @property
+    def known(self) -> bool:
+        """Whether it was near the door before."""
+        return self.tag.settled
+
+    @property
+    def both(self) -> bool:
+        """Whether both sides heard it."""
+        return self.noise < math.inf
+
+    @property
+    def sure(self) -> float:
+        """`apart` in standard deviations of its own error."""
+        return self.apart / (self.spread * math.sqrt(self.noise)) if self.both else 0.0
+
+
+def weigh(tag: Crossing, run: Run, sides: Mapping[int, Side | None]) -> Evidence:
+    """What one run says. A read without a level, or of an antenna without a side, counts as it can."""
+    first, last = run[0].time, run[-1].time
+    levels = [one.level if one.level > NO_LEVEL else NOMINAL for one in run]
+    top = max(levels)
+    sums = ([0.0] * 4, [0.0] * 4)
+    tally: dict[int, tuple[int, float]] = {}
+    for one, level in zip(run, levels, strict=True):
+        side, since = sums[sides.get(one.letter) == "outside"], one.time - first
+        weight = 10.0 ** ((level - top) / 10.0)
+        side[0] += weight
+        side[1] += weight * since
+        side[2] += weight * since * since
+        side[3] += weight * weight
+        count, peak = tally.get(one.letter, (0, NO_LEVEL))
+        tally[one.letter] = count + 1, max(peak, one.level)
+    inside, outside = sums
+    power = inside[0] + outside[0]
+    centre = (inside[1] + outside[1]) / power
+    spread = math.sqrt(max((inside[2] + outside[2]) / power - centre * centre, 1e-4))
+    apart, noise, middle = 0.0, math.inf, centre
+    if inside[0] and outside[0]:
+        means = inside[1] / inside[0], outside[1] / outside[0]
+        apart, middle = means[0] - means[1], (means[0] + means[1]) / 2.0
+        noise = DEPENDENT * sum(side[3] / (side[0] * side[0]) for side in sums)
+    return Evidence(
+        tag,
+        run,
+        tag.identity,
+        first,
+        last,
+        tally,
+        first + centre,
+        min(max(first + middle, first), last),
+        spread,
+        apart,
+        noise,
+        _balance(run, levels, sides, first + centre, spread, top),
+        (_peak(run, levels, sides, "inside"), _peak(run, levels, sides, "outside")),
+        *_swing(run, levels),
+    )
+
+
+def _balance(
+    run: Run, levels: list[float], sides: Mapping[int, Side | None], centre: float, spread: float, top: float
+) -> tuple[float, float, float, float]:
+    sums = [0.0, 0.0, 0.0, 0.0]
+    for one, level in zip(run, levels, strict=True):
+        off = one.time - centre
+        if abs(off) > _ASIDE * spread:
+            sums[2 * (off > 0.0) + (sides.get(one.letter) == "outside")] += 10.0 ** ((level - top) / 20.0)
+    return sums[0], sums[1], sums[2], sums[3]
+
+
+def _swing(run: Run, levels: list[float]) -> tuple[float | None, float]:
+    """By how many dB an antenna's level went up or down, and by how many up, noise averaged away; None if too few
+    reads say it."""
+    heard: dict[int, list[float]] = {}
+    for one, level in zip(run, levels, strict=True):
+        heard.setdefault(one.letter, []).append(level)
+    swings, rises = [], [0.0]
+    third = (run[-1].time - run[0].time) / 3.0
+    for letter, mine in heard.items():
+        size = max(CHUNK, -(-len(mine) // 5))
+        means = [sum(mine[at : at + size]) / size for at in range(0, len(mine) - size + 1, size)]
+        if len(mine) >= MANY:
+            times = [one.time for one in run if one.letter == letter]
+            comes = times[0] > run[0].time + third or times[-1] < run[-1].time - third
+            swings.append(math.inf if comes else max(means) - min(means))
+        if means:
+            rises.append(max(means) - means[0])
+    return max(swings, default=None), max(rises)
+
+
+def _peak(run: Run, levels: list[float], sides: Mapping[int, Side | None], side: Side) -> float:
+    """How strong a side heard it: the mean of its best third, but of ten reads at most."""
+    mine = sorted(
+        level
+        for one, level in zip(run, levels, strict=True)
+        if (sides.get(one.letter) == "outside") == (side == "outside")
+    )
+    best = mine[-min(max(len(mine) // 3, 1), 10) :]
+    return sum(best) / len(best) if best else FAINT
+
+
+class Pooled(msgspec.Struct, frozen=True):
+    """What all tags of a load say together: `score` is positive inwards, about 1 for a crossing, 0 for none; `error` is
+    its standard deviation by chance."""
+
+    score: float
+    error: float
+    spread: float
+    centre: float
+
+
+def pool(company: Iterable[Evidence]) -> Pooled:
+    """Tags that are carried together, as one."""
+    members = list(company)
+    spread = _median([one.spread for one in members])
+    centre = _median([one.middle for one in members])
+    both = [one for one in members if one.both]
+    if not both:
+        return Pooled(0.0, math.inf, spread, centre)
+    weight = sum(1.0 / one.noise for one in both)
+    lead = sum(one.apart / one.noise for one in both) / (weight * _median([one.spread for one in both]))
+    return Pooled(_score(lead, _turn(members)), 1.0 / math.sqrt(weight), spread, centre)
+
+
+def _turn(members: Iterable[Evidence]) -> float:
+    powers = [sum(of) for of in zip(*(one.powers for one in members), strict=True)]
+    blur = _BLUR * sum(powers) + 1e-12
+    a, b, c, d = (power + blur for power in powers)
+    return max(-MOST_TURN, min(MOST_TURN, 20.0 * math.log10(c * b / (d * a)) / TURN))
+
+
+def _score(lead: float, turn: float) -> float:
+    if lead * turn <= 0.0:
+        return (lead + turn) / 4.0
+    low, high = sorted((abs(lead), abs(turn)))
+    return math.copysign((2.0 * low + high) / 3.0, lead)
+
+
+def _median(values: list[float]) -> float:
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2.0

@@ -1,0 +1,87 @@
+"""Where a load that was heard all the time went through a door and came back: its way falls into legs.
+
+In between it was so far off that the side it came from, and which it will pass again, all but lost it. Who turns in the
+door is never far from either side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from gateway.location.evidence import Evidence, pool, weigh
+from gateway.location.floor import NO_LEVEL
+from gateway.location.zone import NOMINAL
+from gateway.model import Side
+
+BIN: Final = 0.25
+"""Seconds of a load's profile that are looked at as one."""
+
+BINS: Final = 400
+
+SMOOTH: Final = 2
+"""Bins on either side that are averaged with each."""
+
+DIP: Final = 9.0
+"""dB by which a side hears less between two crossings than at either."""
+
+LEG: Final = 0.45
+"""Score of each leg; the two have opposite signs."""
+
+
+def legs(company: Sequence[Evidence], sides: Mapping[int, Side | None], depth: int = 2) -> list[list[Evidence]]:
+    """The company as it went each way: itself, or itself cut in two or more."""
+    whole = [list(company)]
+    if not depth:
+        return whole
+    for side in ("outside", "inside"):
+        cut = _cut(company, sides, side)
+        if cut is None:
+            continue
+        before, after = (_part(company, sides, cut, late=late) for late in (False, True))
+        if not before or not after:
+            continue
+        scores = pool(before).score, pool(after).score
+        if min(abs(score) for score in scores) >= LEG and (scores[0] > 0.0) != (scores[1] > 0.0):
+            return legs(before, sides, depth - 1) + legs(after, sides, depth - 1)
+    return whole
+
+
+def _part(company: Sequence[Evidence], sides: Mapping[int, Side | None], cut: float, *, late: bool) -> list[Evidence]:
+    runs = ((one.tag, [read for read in one.run if (read.time >= cut) == late]) for one in company)
+    return [weigh(tag, run, sides) for tag, run in runs if run]
+
+
+def _cut(company: Sequence[Evidence], sides: Mapping[int, Side | None], side: str) -> float | None:
+    """When a side heard the load least between two times at which it heard it well."""
+    begin = min(one.first for one in company)
+    count = min(int((max(one.last for one in company) - begin) / BIN) + 1, BINS)
+    if count < 4 * SMOOTH:
+        return None
+    power = [0.0] * count
+    for one in company:
+        top = max(one.peaks)
+        for read in one.run:
+            if sides.get(read.letter) == side:
+                level = read.level if read.level > NO_LEVEL else NOMINAL
+                power[min(int((read.time - begin) / BIN), count - 1)] += 10.0 ** ((level - top) / 10.0)
+    smooth = [sum(power[max(0, at - SMOOTH) : at + SMOOTH + 1]) for at in range(count)]
+    dips = _dips(smooth)
+    deepest = max(dips)
+    if deepest < 10.0 ** (DIP / 10.0):
+        return None
+    lowest = [at for at, dip in enumerate(dips) if dip >= deepest * (1.0 - 1e-9)]
+    return begin + (lowest[len(lowest) // 2] + 0.5) * BIN
+
+
+def _dips(power: list[float]) -> list[float]:
+    """How many times stronger it is both before and after each bin than in it."""
+    blur = 1e-4 * max(power) + 1e-12
+    after, before = [0.0] * len(power), 0.0
+    for at in range(len(power) - 2, -1, -1):
+        after[at] = max(after[at + 1], power[at + 1])
+    found = []
+    for at, here in enumerate(power):
+        found.append(min(before, after[at]) / (here + blur))
+        before = max(before, here)
+    return found
