@@ -22,7 +22,7 @@ from typing import Final
 Row = tuple[int, str, float, tuple[float, ...]]
 """A cell as a tag's antennas see it: its zone, its letter, its score for silence, and what each dB adds to that."""
 
-ASSUMED: Final = 15.0
+ASSUMED: Final = 10.0
 """Stands that the common prior weighs, in each cell."""
 
 DOUBT: Final = 4.0
@@ -31,8 +31,8 @@ DOUBT: Final = 4.0
 REMEMBERED: Final = 200.0
 """Stands of a cell after which older ones fade."""
 
-COMMON: Final = 0.5
-"""Variance of what all antennas have in common, in units of that of each."""
+COMMON: Final = 0.1
+"""Variance of what all antennas have in common, in units of that of each. At 0 a weak tag would seem elsewhere."""
 
 NEAR: Final = 25.0
 """dB above silence at the own antenna, before anything stood anywhere."""

@@ -3,7 +3,8 @@
 Each antenna's level is a mean that forgets with `TAU` and is drawn to `FLOOR` where few reads support it, so that one
 lucky read does not outweigh many, and an antenna that fell silent fades. A zone fits a tag as well as the best of its
 antennas, by what the floor has taught of who hears what of whom (`radiomap`); before that, by the loudest antenna.
-A tag moves when another zone leads by the hysteresis for the dwell time; it moved when that zone took the lead.
+A tag moves when another zone leads by the hysteresis for the dwell time; it moved when that zone took the lead, less
+what the mean lags behind.
 
 Time here is evidence time: it runs only while somebody hears the tag. Someone who stands in the way silences all
 antennas alike, and that moves nothing.
@@ -37,7 +38,10 @@ SUPPORT = 0.5
 NOMINAL = -60.0
 """dBm taken for a read without a level, so that the number of reads decides."""
 
-SETTLED = 6.0
+LAG = 0.75 * TAU
+"""Seconds by which a mean that forgets so turns after what it follows: TAU on a steady way, 0.7 of it at a jump."""
+
+SETTLED = 4.0
 """Seconds of evidence time after which a tag that no other zone claimed teaches how one that stands there is heard."""
 
 _LONGEST = 1.0
@@ -178,7 +182,7 @@ class ZoneRule:
             return False
         if tag.rival != leader:
             tag.rival = leader
-            levels[_TURNED] = tag.last_seen
+            levels[_TURNED] = tag.last_seen - LAG
             levels[_LEADING] = math.inf
         zone = self.zones[leader]
         if lead < zone.hysteresis_db:
