@@ -14,7 +14,7 @@ from drivers.observations import Antenna, Observation, Read, Scheme, Signal, Sta
 from gateway.inbox import Received
 from gateway.model import Transition
 
-ROOM: Final = 1_000_000
+ROOM: Final = 1_250_000
 """Bytes of packed reads."""
 
 RATE: Final = 2000

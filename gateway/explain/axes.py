@@ -67,6 +67,6 @@ class Level(NamedTuple):
         for level in range(first, int(self.high) + 1, step):
             y = self.y(level)
             drawn.append(svg.line(time.left, y, time.left + time.width, y, GRID))
-            drawn.append(svg.text(time.left - 6, y + 4, str(level), size=11, colour=FAINT, anchor="end"))
-        drawn.append(svg.text(time.left - 6, self.top - 6, unit, size=11, colour=FAINT, anchor="end"))
+            said = f"{level} {unit}" if level + step > self.high else str(level)
+            drawn.append(svg.text(time.left - 6, y + 4, said, size=11, colour=FAINT, anchor="end"))
         return drawn

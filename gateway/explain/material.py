@@ -66,7 +66,7 @@ def traced(
     if zone is not None and zone.read_point in material.rules.read_points:
         begin = min((one.received for one in seen), default=zone.since)
         present = [msgspec.structs.replace(zone, last_seen=max(zone.since, begin))]
-    tracer = Tracer(_with(material), lambda _: identity, subject, present, window)
+    tracer = Tracer(material.rules, lambda _: identity, subject, present, window, _with(material))
     for one in seen:
         tracer.take(one.device, one.observation, one.received)
     trace = tracer.trace(material.time, list(material.told))

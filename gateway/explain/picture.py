@@ -106,19 +106,26 @@ class Picture:
 
     def _middles(self, scale: Level) -> None:
         """Of each side of a door: when the object was in the middle of its reads."""
+        bottom = scale.top + scale.height
         for run in doors.runs(self._trace):
-            for name, flank in (("outside", run.outside), ("inside", run.inside)):
-                if flank is not None:
-                    x = self._time.x(flank.middle)
-                    self._parts.append(svg.line(x, scale.top, x, scale.top + scale.height, "#444444", dash="2 3"))
-                    self._parts.append(svg.text(x + 3, scale.top + scale.height - 4, name, size=10, colour="#444444"))
+            sides = [(one, name) for one, name in ((run.outside, "outside"), (run.inside, "inside")) if one is not None]
+            for at, (flank, name) in enumerate(sorted(sides, key=lambda side: side[0].middle)):
+                x = self._time.x(flank.middle)
+                self._parts.append(svg.line(x, scale.top, x, bottom, "#444444", dash="2 3"))
+                place = (x - 3, "end") if at == 0 else (x + 3, "start")
+                self._parts.append(svg.text(place[0], bottom - 4, name, size=10, colour="#444444", anchor=place[1]))
 
     # What was weighed
 
     def _weighed(self) -> None:
         trace = self._trace
+        needed = [
+            (one.time, own + trace.point(one.here).hysteresis_db)
+            for one in trace.weighed
+            if one.here is not None and len(one.zones) > 1 and (own := one.of(one.here)) is not None
+        ]
         levels = [level for one in trace.weighed for _, level in one.zones]
-        scale = Level.around(levels, self._y, WEIGHED)
+        scale = Level.around([*levels, *(level for _, level in needed)], self._y, WEIGHED)
         self._unobserved(self._y, WEIGHED)
         self._parts += scale.grid(self._time, "dB")
         self._legend("what is weighed, by zone", self._y)
@@ -127,11 +134,6 @@ class Picture:
             found = [(one.time, level) for one in trace.weighed if (level := one.of(zone)) is not None]
             self._lines(found, scale, self._colour[zone])
             self._key(zone, self._colour[zone], self._y + 18 + 15 * at)
-        needed = [
-            (one.time, own + trace.point(one.here).hysteresis_db)
-            for one in trace.weighed
-            if one.here is not None and len(one.zones) > 1 and (own := one.of(one.here)) is not None
-        ]
         if needed:
             self._lines(needed, scale, "#555555", dash="3 3")
             self._key("what a move needs", "#555555", self._y + 18 + 15 * len(zones), dash="3 3")

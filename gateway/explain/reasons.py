@@ -130,7 +130,9 @@ class Reasons:
         if zone not in self._trace.rules.read_points:
             return
         last = self._last_heard(zone)
-        silent = f"silent for {lasting(end - last)}" if last is not None else "not heard in this time"
+        silent = "not heard in this time" if last is None else f"silent for {lasting(end - last)}"
+        if last is not None and end - last < 1.0:
+            silent = "heard up to the end"
         yield f"in {zone} since {self._clock(begin)}; {silent}, and departs after {self._timeout(zone)}"
 
     def _no_moves(self) -> Iterator[str]:
@@ -168,15 +170,16 @@ class Reasons:
     def _unused(self) -> Iterator[str]:
         counts = Counter((one.unused, label(one.device, one.antenna)) for one in self._trace.reads if one.unused)
         for (why, antenna), count in counts.most_common():
-            yield f"{count} reads of {antenna} decided nothing: {why}"
+            yield f"{count} {'read' if count == 1 else 'reads'} of {antenna} decided nothing: {why}"
 
     def _outages(self) -> Iterator[str]:
         for one in self._trace.outages:
-            until = "is still" if one.end == math.inf else f"until {self._clock(one.end)} was"
-            yield (
-                f"{label(one.device, one.antenna)} {until} {one.state}, since {self._clock(one.begin)}: "
-                "what it alone heard stays where it is"
-            )
+            still = one.end == math.inf
+            when = f"is {one.state} since {self._clock(one.begin)}"
+            if not still:
+                when = f"was {one.state} from {self._clock(one.begin)} to {self._clock(one.end)}"
+            rest = "departs" if still else "departed meanwhile"
+            yield f"{label(one.device, one.antenna)} {when}: nothing that it heard {rest}"
 
     def _last_heard(self, zone: str) -> float | None:
         return max((one.time for one in self._trace.reads if one.read_point == zone and not one.unused), default=None)

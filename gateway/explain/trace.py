@@ -148,7 +148,11 @@ class Trace(msgspec.Struct, kw_only=True):
 
 
 class Tracer:
-    """Feeds an engine and watches one object; `given` transitions are told instead of the engine's own."""
+    """Feeds an engine and watches one object.
+
+    `present` is where it was before. `weighing` is what the engine is told in place of `rules`, where it should know
+    offsets that another has learned. `window`: what is looked at (Unix seconds); the engine gets everything.
+    """
 
     def __init__(
         self,
@@ -157,6 +161,7 @@ class Tracer:
         subject: Subject,
         present: Iterable[Present] = (),
         window: tuple[float, float] = (-math.inf, math.inf),
+        weighing: Rules | None = None,
     ) -> None:
         self.others: dict[Key, Known] = {}
         self._rules = rules
@@ -164,7 +169,7 @@ class Tracer:
         self._subject = subject
         known = list(present)
         self._initial = known[0].read_point if known else None
-        self._engine = Engine(rules, resolve, known)
+        self._engine = Engine(weighing or rules, resolve, known)
         self._ports = {(port.device, port.antenna): port for port in rules.ports}
         self._window = window
         self._gate = {name: gate for name, point in rules.read_points.items() if (gate := GateState.of(point))}
@@ -299,7 +304,10 @@ class Tracer:
         return self._window[0] <= time <= self._window[1]
 
     def trace(self, now: float | None = None, given: list[Transition] | None = None) -> Trace | None:
-        """What was found up to `now` (default: the last line); None if the object was not met."""
+        """What was found up to `now` (default: the last line); None if the object was not met.
+
+        `given` transitions are told instead of the engine's own.
+        """
         if now is not None:
             self._now = max(self._now, now)
             self._reach(self._now)

@@ -159,10 +159,10 @@ def test_reads_that_decide_nothing_say_why() -> None:
     beam = [Signal("beam", value=True, time=T0 + 5), read(6, 2), Signal("beam", value=False, time=T0 + 7)]
     notes = explain(traced(site, [read(0, 1, -75.0), read(1, 2), read(2, 3), read(3, 9), *beam]), "rfid", UTC).notes
     said = "\n".join(notes)
-    assert "1 reads of reader:1 decided nothing: below rssi_floor_dbm -70" in said
-    assert "1 reads of reader:2 decided nothing: the gate of belt was closed" in said
-    assert "1 reads of reader:3 decided nothing: shop or its segment does not accept sgtin" in said
-    assert "1 reads of reader:9 decided nothing: its antenna is at no read point" in said
+    assert "1 read of reader:1 decided nothing: below rssi_floor_dbm -70" in said
+    assert "1 read of reader:2 decided nothing: the gate of belt was closed" in said
+    assert "1 read of reader:3 decided nothing: shop or its segment does not accept sgtin" in said
+    assert "1 read of reader:9 decided nothing: its antenna is at no read point" in said
 
 
 def test_a_checkpoint_says_why_there_is_no_second_event() -> None:
@@ -182,7 +182,7 @@ def test_an_outage_says_that_nothing_departs() -> None:
     ]
     said = explain(traced(rules(*AISLES), [*seen, *(read(95 + n / 10) for n in range(5))]), "rfid", UTC)
     assert [one.what for one in said.events] == ["arrived aisle-a"]
-    assert any(note.startswith("reader until 14:14:55.0 was offline, since 14:13:25.0") for note in said.notes)
+    assert any(note.startswith("reader was offline from 14:13:25.0 to 14:14:55.0: nothing") for note in said.notes)
 
 
 def cross(begin: float, first: int, second: int) -> list[Read]:

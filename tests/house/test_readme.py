@@ -103,7 +103,7 @@ def commands(program: str) -> list[tuple[str, str]]:
 def floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files that commands in the documents name."""
     monkeypatch.chdir(tmp_path)
-    for file in ("site.yaml", "dock.jsonl", "demo/site.yaml", "demo/floor.jsonl", "RECORDING"):
+    for file in ("site.yaml", "other.yaml", "dock.jsonl", "demo/site.yaml", "demo/floor.jsonl", "RECORDING"):
         Path(file).parent.mkdir(exist_ok=True)
         Path(file).touch()
     return tmp_path
@@ -132,9 +132,13 @@ def test_make_knows_its_targets() -> None:
 
 
 def test_scripts_that_are_named_are_there() -> None:
-    scripts = {words.split()[0] for _, words in commands("python")}
+    asked = {words for _, words in commands("python")}
+    scripts = {words.split()[0] for words in asked if not words.startswith("-m ")}
     assert scripts == {"docs/consumer.py"}
     assert (ROOT / "docs" / "consumer.py").is_file()
+    modules = {words.split()[1] for words in asked if words.startswith("-m examples.")}
+    assert "examples.central.subscriber" in modules
+    assert [name for name in modules if not (ROOT / f"{name.replace('.', '/')}.py").is_file()] == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name)
@@ -213,6 +217,11 @@ def test_the_consumer_takes_each_event_once_and_keeps_the_newest_placement() -> 
     said(2, "departed", "a", 31, stream="yard-1")  # not who placed it
     assert places["tag"][-1] == "a"
     said(12, "departed", "a", 32)
+    assert places == {}
+    said(5, "arrived", "a", 18)  # late, and over already
+    assert places == {}
+    said(20, "departed", "b", 50)  # before the arrival that it ends
+    said(19, "arrived", "b", 49)
     assert places == {}
     take({"id": "health", "type": "readpoint.health.v1", "data": {"state": "online"}})  # not numbered: a repetition
 
