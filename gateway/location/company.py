@@ -7,7 +7,7 @@ company unless it has strong evidence of its own to the contrary. What a single 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -64,7 +64,15 @@ class Decided(msgspec.Struct):
     @property
     def rise(self) -> float:
         """By how many dB it came nearer, as most of its members say."""
-        return sorted(one.rise for one in self.members)[len(self.members) // 2]
+        return self._most(lambda one: max(one.rise))
+
+    @property
+    def came(self) -> float:
+        """The same on the side it came from."""
+        return self._most(lambda one: one.rise[self.direction == "in"])
+
+    def _most(self, what: Callable[[Evidence], float]) -> float:
+        return sorted(map(what, self.members))[len(self.members) // 2]
 
 
 def companies(runs: Iterable[Evidence]) -> list[list[Evidence]]:

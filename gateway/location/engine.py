@@ -86,7 +86,7 @@ class Engine:
                 )
             elif point.kind == "portal" and point.name not in self._portals:
                 self._portals[point.name] = Portal(
-                    point, self._floor, self._admission, self.counts, self._new_id, self._portals.get
+                    point, self._floor, self._watch, self._admission, self.counts, self._new_id, self._portals.get
                 )
         self._hear = {point.name: self._rule(point).hear for point in self._floor.points.values()}
         self._stepping = (self._zones, *self._portals.values())

@@ -59,7 +59,8 @@ class Evidence(msgspec.Struct, gc=False):
     `centre` and `spread` are mean and deviation of its times, `middle` the best estimate of when it was in the door;
     `apart` is by how much inside came after outside (s), `noise` the variance of that in squares of the spread;
     `powers` sums inside and outside before the middle, then after it; `peaks` is how strong inside and outside heard
-    it, `swing` by how many dB that changed (None: too few reads to say), `rise` by how many it grew.
+    it, `swing` by how many dB that changed (None: too few reads to say), `rise` by how many it
+    grew inside and outside.
     """
 
     tag: Crossing
@@ -76,7 +77,7 @@ class Evidence(msgspec.Struct, gc=False):
     powers: tuple[float, float, float, float]
     peaks: tuple[float, float]
     swing: float | None
-    rise: float
+    rise: tuple[float, float]
 
     @property
     def flat(self) -> bool:
@@ -138,7 +139,7 @@ def weigh(tag: Crossing, run: Run, sides: Mapping[int, Side | None]) -> Evidence
         noise,
         _balance(run, levels, sides, first + centre, spread, top),
         (_peak(run, levels, sides, "inside"), _peak(run, levels, sides, "outside")),
-        *_swing(run, levels),
+        *_swing(run, levels, sides),
     )
 
 
@@ -153,13 +154,13 @@ def _balance(
     return sums[0], sums[1], sums[2], sums[3]
 
 
-def _swing(run: Run, levels: list[float]) -> tuple[float | None, float]:
-    """By how many dB an antenna's level went up or down, and by how many up, noise averaged away; None if too few
+def _swing(run: Run, levels: list[float], sides: Mapping[int, Side | None]) -> tuple[float | None, tuple[float, float]]:
+    """By how many dB an antenna's level went up or down, and each side's up, noise averaged away; None if too few
     reads say it."""
     heard: dict[int, list[float]] = {}
     for one, level in zip(run, levels, strict=True):
         heard.setdefault(one.letter, []).append(level)
-    swings, rises = [], [0.0]
+    swings, rises = [], [0.0, 0.0]
     third = (run[-1].time - run[0].time) / 3.0
     for letter, mine in heard.items():
         size = max(CHUNK, -(-len(mine) // 5))
@@ -169,8 +170,9 @@ def _swing(run: Run, levels: list[float]) -> tuple[float | None, float]:
             comes = times[0] > run[0].time + third or times[-1] < run[-1].time - third
             swings.append(math.inf if comes else max(means) - min(means))
         if means:
-            rises.append(max(means) - means[0])
-    return max(swings, default=None), max(rises)
+            side = sides.get(letter) == "outside"
+            rises[side] = max(rises[side], max(means) - means[0])
+    return max(swings, default=None), (rises[0], rises[1])
 
 
 def _peak(run: Run, levels: list[float], sides: Mapping[int, Side | None], side: Side) -> float:

@@ -22,6 +22,7 @@ from gateway.location.legs import legs
 from gateway.location.neighbours import AROUND, passing_here, strength
 from gateway.location.outcome import MAX_TAGS, Counts, Key, Outcome
 from gateway.location.passages import Passages
+from gateway.location.watch import Watch
 from gateway.location.wheel import Wheel
 from gateway.model import ReadPoint, Side
 
@@ -55,6 +56,9 @@ WEIGHED: Final = 300
 RISE: Final = 5.0
 """dB by which a tag that crosses once more comes nearer before; what was told of a tag that is still heard, it was."""
 
+BEGUN: Final = 1.0
+"""Seconds after the antennas begin to observe in which a tag that is heard first may have been there before."""
+
 NEARER: Final = 4.0
 """dB by which the side that a tag goes to hears it better than while it stood near the door."""
 
@@ -68,6 +72,7 @@ class Portal:
         self,
         point: ReadPoint,
         floor: Floor,
+        watch: Watch,
         admission: Admission,
         counts: Counts,
         new_id: Callable[[float], str],
@@ -77,6 +82,7 @@ class Portal:
         self._point = point
         self._others = others
         self._floor = floor
+        self._watch = watch
         self._admission = admission
         self._counts = counts
         self._new_id = new_id
@@ -297,6 +303,8 @@ class Portal:
         for leg in legs(here, self._sides) if here else ():
             heard = [one for one in leg if len(one.run) >= self._point.min_reads]
             for decided in ways(heard, one_sided=self._one_sided or self.gate is not None) if heard else ():
+                if self._cut_off(decided):
+                    decided.direction = "unknown"
                 decided.members = [one for one in decided.members if self._counts_again(one, decided)]
                 if decided.members:
                     crossed.update(one.identity.uri for one in decided.members)
@@ -315,6 +323,13 @@ class Portal:
             tag.heard = one.first, one.last, strength(one.peaks)
             tag.restart(tag.last)
             self._wheel.arm(tag, self._due(tag))
+
+    def _cut_off(self, decided: Decided) -> bool:
+        """Whether it was in the field already when this was seen first: it may have come from either side."""
+        devices = {self._floor.places[letter].device for letter in self._sides}
+        resumed = max((self._watch.resumed.get(device, -math.inf) for device in devices), default=-math.inf)
+        begun = sum(resumed - QUIET <= one.first <= resumed + BEGUN for one in decided.members)
+        return 2 * begun > len(decided.members) and decided.came < RISE
 
     def _counts_again(self, one: Evidence, decided: Decided) -> bool:
         """Note that it crossed, unless it just did so the same way, or what is heard is but the rest of that."""
@@ -344,7 +359,7 @@ class Portal:
     def step(self, by: float, now: float, out: list[Outcome]) -> Portal:
         """The host's clock was set: what crossed is told, and the portal begins anew with its gate as it is."""
         self.close(now, out)
-        fresh = Portal(self._point, self._floor, self._admission, self._counts, self._new_id, self._others)
+        fresh = Portal(self._point, self._floor, self._watch, self._admission, self._counts, self._new_id, self._others)
         if self.gate is not None:
             self.gate.step(by)
             fresh.gate = self.gate

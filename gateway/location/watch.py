@@ -59,6 +59,8 @@ class Watch:
         """Since then nothing was lost from sight unless `dark`."""
         self.dark = 0
         """Antennas that do not observe now."""
+        self.resumed: dict[str, float] = {}
+        """Since when devices observe that said so; one that nobody heard before did perhaps all the time."""
         self._floor = floor
         self._eyes: list[_Antenna] = []
         self._observing: dict[str, bool] = {}
@@ -113,7 +115,10 @@ class Watch:
         self._observing[device] = observing
         if status.state == "degraded" and before:
             return False
-        return self._set(device, None, observing, time)
+        back = self._set(device, None, observing, time)
+        if back:
+            self.resumed[device] = time
+        return back
 
     def _set(self, device: str, antenna: Antenna | None, observing: bool, time: float) -> bool:  # noqa: FBT001 - internal
         places = self._floor.devices.get(device, {})

@@ -215,6 +215,26 @@ def test_a_tag_of_a_passage_told_lately_belongs_to_it(walk, rules, arrives):
     assert (late.passage.count, late.passage.index, late.passage.late) == ((2, 2, True) if same else (1, 1, False))
 
 
+@pytest.mark.parametrize("restarts", [-0.5, 0.0, 1.0])
+@pytest.mark.parametrize("path", [(-8.0, 0.0, -8.0), (8.0, 0.0, 8.0), (-8.0, 8.0), (8.0, -8.0)])
+def test_what_began_before_the_start_is_not_told_with_a_direction_it_did_not_take(walk, rules, path, restarts):
+    rnd = random.Random(f"restart/{path}/{restarts}")
+    w = walk(door(rules), assume_online=False)
+    start = 1000.0 + 8.0 / 1.5 + restarts
+    w.state(start, "online")
+    reads = drive(rnd, 1000.0, path, ["a", "b", "c"], 1.5)
+    play(w, [read for read in reads if read[0] >= start])
+    true = {"unknown"} | ({"in" if path[0] < 0.0 else "out"} if len(path) == 2 else set())
+    assert {one.direction for one in w.events} <= true
+
+
+def test_what_comes_after_the_start_is_told_as_ever(walk, rules):
+    w = walk(door(rules), assume_online=False)
+    w.state(999.8, "online")
+    play(w, drive(random.Random(13), 1000.0, (-8.0, 8.0), ["a", "b", "c"], 1.5))
+    assert [one.direction for one in w.events] == ["in"] * 3
+
+
 def test_a_gate_opens_and_closes_the_window(walk, rules):
     rnd = random.Random(11)
     w = walk(door(rules, gate=Gate("plc", "beam", 2.0)))
