@@ -94,7 +94,7 @@ async def recalled(memory: Memory, text: str) -> AsyncGenerator[bytes, None]:
             await asyncio.sleep(0)
             search.count(names, history.counted(chunk))
             await asyncio.sleep(0)
-        identity = search.identity or _decided(history, text)
+        identity = search.identity or _known(memory, Subject(text))
         first = msgspec.json.encode(_material(memory, identity, search, max(one.every for one in chunks))) + b"\n"
         search.others.clear()
     yield first
@@ -111,11 +111,14 @@ async def recalled(memory: Memory, text: str) -> AsyncGenerator[bytes, None]:
         await asyncio.sleep(0)
 
 
-def _decided(history: History, text: str) -> Identity | None:
-    """Of whom a decision is remembered where no read is."""
+def _known(memory: Memory, subject: Subject) -> Identity | None:
+    """Who is present, or had a decision, without a read that is remembered."""
+    for name in subject.names:
+        present, _ = memory.engine.weighed(name)
+        if present is not None:
+            return present.object
     nothing = Read("epc", b"", 0.0)
-    subject = Subject(text)
-    return next((one.object for one in reversed(history.told) if subject.matches(one.object, nothing)), None)
+    return next((one.object for one in reversed(memory.history.told) if subject.matches(one.object, nothing)), None)
 
 
 def _material(memory: Memory, identity: Identity | None, search: _Search, every: int) -> Material:

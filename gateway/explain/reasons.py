@@ -9,7 +9,7 @@ from datetime import tzinfo
 from itertools import pairwise
 
 from gateway.explain import doors
-from gateway.explain.clock import clock, label, lasting
+from gateway.explain.clock import clock, day, label, lasting
 from gateway.explain.trace import Decided, Seen, Trace, Weighed
 from gateway.location.patience import BEACONS, TIMEOUT
 from gateway.model import ReadPoint, Transition
@@ -133,7 +133,10 @@ class Reasons:
         silent = "not heard in this time" if last is None else f"silent for {lasting(end - last)}"
         if last is not None and end - last < 1.0:
             silent = "heard up to the end"
-        yield f"in {zone} since {self._clock(begin)}; {silent}, and departs after {self._timeout(zone)}"
+        since = self._clock(begin)
+        if begin <= self._trace.begin and self._trace.initial == zone and self._trace.placed is not None:
+            since = day(self._trace.placed, self._zone)
+        yield f"in {zone} since {since}; {silent}, and departs after {self._timeout(zone)}"
 
     def _no_moves(self) -> Iterator[str]:
         """Who might have taken it, and by how much it was too little."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 
@@ -44,14 +43,15 @@ class Subject:
         self.text = text.strip()
         self.fault = ""
         """What is wrong with a URN or Digital Link, where that is sure."""
-        self._names = frozenset(self._spellings(self.text))
+        self.names = frozenset(self._spellings(self.text))
+        """All that it may be called."""
 
     def matches(self, identity: Identity, read: Read) -> bool:
         """Whether that is what was read."""
         found = {identity.uri, identity.digital_link, spelled(read)}
         if isinstance(identity, Detailed):
             found.add(identity.raw)
-        return not self._names.isdisjoint(found)
+        return not self.names.isdisjoint(found)
 
     def near(self, others: Iterable[Known]) -> list[Known]:
         """Those of the others whose names are most alike, the most alike first."""
@@ -63,14 +63,16 @@ class Subject:
     def _shared(self, other: Known) -> int:
         return max(
             _shared(name, its) + _shared(name[::-1], its[::-1])
-            for name in self._names
+            for name in self.names
             for its in (other.uri, other.value)
         )
 
     def _alike(self, other: Known) -> float:
+        import difflib  # noqa: PLC0415 - only who mistyped a name needs it
+
         return max(
             difflib.SequenceMatcher(None, name[:_COMPARED], its, autojunk=False).ratio()
-            for name in self._names
+            for name in self.names
             for its in (other.uri, other.value)
         )
 

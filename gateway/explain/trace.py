@@ -104,7 +104,8 @@ class Thinned(Generic[T]):
 
 
 class Trace(msgspec.Struct, kw_only=True):
-    """All about one object from `begin` to `end` (Unix seconds). `initial` is the zone it was in before.
+    """All about one object from `begin` to `end` (Unix seconds). `initial` is the zone it was in before,
+    since `placed`.
 
     Of a running gateway `since` is how far back it remembers; of so many reads as `every` one was kept.
     """
@@ -115,6 +116,7 @@ class Trace(msgspec.Struct, kw_only=True):
     begin: float
     end: float
     initial: str | None
+    placed: float | None
     reads: list[Seen]
     count: int
     weighed: list[Weighed]
@@ -169,6 +171,7 @@ class Tracer:
         self._subject = subject
         known = list(present)
         self._initial = known[0].read_point if known else None
+        self._placed = known[0].since if known else None
         self._engine = Engine(weighing or rules, resolve, known)
         self._ports = {(port.device, port.antenna): port for port in rules.ports}
         self._window = window
@@ -279,6 +282,7 @@ class Tracer:
                 self._decided.append(Decided(told, self._last(told)))
             elif told.decided < self._window[0] and told.kind in ("arrived", "moved", "departed"):
                 self._initial = None if told.kind == "departed" else told.read_point
+                self._placed = told.time
 
     def _last(self, told: Transition) -> Weighed | None:
         if told.kind in ("arrived", "moved"):
@@ -316,8 +320,9 @@ class Tracer:
             self._look(self._now)
         if self._identity is None:
             return None
-        begin, end = max(self._begin, self._window[0]), min(self._now, self._window[1])
         decided = self._decided if given is None else [Decided(one, self._nearest(one)) for one in given]
+        first = min([self._begin, *(one.transition.time for one in decided)])
+        begin, end = max(first, self._window[0]), min(self._now, self._window[1])
         return Trace(
             identity=self._identity,
             values=self._values,
@@ -325,6 +330,7 @@ class Tracer:
             begin=min(begin, end),
             end=end,
             initial=self._initial,
+            placed=self._placed,
             reads=self._reads.items,
             count=self._count,
             weighed=self._weighed.items,

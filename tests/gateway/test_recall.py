@@ -98,6 +98,17 @@ async def test_what_was_present_before_the_gateway_started_is_so_in_its_trace(tm
     assert {row.zone for row in value.rows} == {"aisle-a"}
 
 
+async def test_what_is_present_and_was_not_read_lately_is_known(tmp_path: Path, free_port: int) -> None:
+    async with segment(tmp_path, free_port) as parts:
+        await heard(parts, 1, 40, 1)
+    async with segment(tmp_path, free_port) as parts:
+        await heard(parts, 1, 10, 0, "e28011602000000000000001")
+        await until(lambda: parts.engine.counts.reads == 10)
+        value = said(await asked(tmp_path, EPC))
+    assert (value.object, value.zone, value.reads) == (URN, "aisle-a", 0)
+    assert "not heard in this time" in value.notes[0]
+
+
 async def test_who_was_not_read_gets_near_names(tmp_path: Path, free_port: int) -> None:
     async with segment(tmp_path, free_port) as parts:
         await heard(parts, 1, 40, 1)
