@@ -12,7 +12,8 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 
 seen = set()  # ids; a service keeps them in its database, with what it made of the event
-places = {}  # object: (eventTime, epoch, sequence, stream, read point), the newest placement
+places = {}  # object: (eventTime, epoch, sequence, stream, read point), where it is
+newest, ended = {}, {}  # the newest placement of an object; the newest departure by whom from where
 
 
 def take(event):
@@ -30,14 +31,21 @@ def take(event):
 
 
 def place(thing, transition, data, event):
-    """The placement with the greatest (eventTime, epoch, sequence) counts; an older event is history."""
+    """The placement with the greatest (eventTime, epoch, sequence) counts, unless who made it has ended it.
+
+    An older event is history, but nothing is forgotten: what it ends may have yet to come.
+    """
     source = (event["stream"], data["readPoint"]["id"])
     new = (data["eventTime"], event["epoch"], int(event["sequence"]), *source)
-    known = places.get(thing)
-    if transition in ("arrived", "moved") and (known is None or new > known):
-        places[thing] = new
-    if transition == "departed" and known is not None and known[3:] == source and new > known:
-        del places[thing]
+    if transition in ("arrived", "moved"):
+        newest[thing] = max(new, newest.get(thing, new))
+    if transition == "departed":
+        ended[thing, *source] = max(new, ended.get((thing, *source), new))
+    last = newest.get(thing)
+    if last is not None and last > ended.get((thing, *last[3:]), ()):
+        places[thing] = last
+    else:
+        places.pop(thing, None)
 
 
 def main():

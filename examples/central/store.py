@@ -22,7 +22,8 @@ _PLACE = f"""INSERT INTO placements SELECT object, read_point, source, at FROM (
     WHERE object = $1 AND transition IN ('arrived', 'moved') {_NEWEST} LIMIT 1) p
     WHERE NOT {_ENDED.format(events=_VALID)}"""
 _AS_OF = f"""WITH known AS (SELECT * FROM {_VALID} v
-    WHERE source = $1 AND transition IN ('arrived', 'moved', 'departed') AND NOT (stream = $2 AND (epoch, sequence) > ($3, $4))),
+    WHERE source = $1 AND transition IN ('arrived', 'moved', 'departed')
+    AND NOT (stream = $2 AND (epoch, sequence) > ($3, $4))),
     best AS (SELECT *, row_number() OVER (PARTITION BY object {_NEWEST}) AS nth FROM known
         WHERE transition <> 'departed')
     SELECT object FROM best p WHERE nth = 1 AND read_point = $5 AND NOT {_ENDED.format(events="known")}"""

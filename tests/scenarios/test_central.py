@@ -112,10 +112,11 @@ def told(heard: Subscriber) -> set[tuple[str, int, int]]:
     return {(event["stream"], event["epoch"], int(event["sequence"])) for event in heard.events}
 
 
+@pytest.mark.parametrize("forgets", [False, True], ids=["kept for it", "lost by the broker"])
 async def test_a_killed_centre_is_equal_again(
-    gateway: Start, broker: Mosquitto, certificates: Path, database: str
+    gateway: Start, broker: Mosquitto, certificates: Path, database: str, *, forgets: bool
 ) -> None:
-    """What came while it was away is in its session at the broker."""
+    """What came while it was away is in its session at the broker; or was acknowledged and lost, and is asked for."""
     warehouse = floor()
     for tag in (TAG, STAYS):
         warehouse.place(tag, (0.0, 1.0), time.time())
@@ -135,16 +136,22 @@ async def test_a_killed_centre_is_equal_again(
             await heard.until(lambda: len(transitions(heard, TAG_URI)) >= 3, BOUND)
             await box.until(lambda status: status.outbox.pending == 0)
             before = told(heard)
+            if forgets:
+                broker.kill()
+                broker.start()
             async with centre(broker, certificates, database) as one:
+                lane = "historical" if forgets else "live"
                 last = await one.until(
                     lambda said: (
                         said["online"] == 1
                         and said["convergence"] is not None
                         and said["missing"] == 0
-                        and said["latency"]["live"]["events"] >= 2
+                        and said["latency"].get(lane, {}).get("events", 0) >= 2
                     )
                 )
                 assert await one.end(signal.SIGTERM) == 0
+            status = await box.until(lambda status: status.uplink.state == "online")
+            assert status.uplink.alarm is None
     assert last["accuracy"] == 1.0
     stored = set(await fetch(database, "SELECT stream, epoch, sequence FROM events"))
     assert before - stored == set()
