@@ -160,7 +160,8 @@ class Answers:
             yield msgspec.json.encode(one) + b"\n"
 
     async def _list(self, request: protocol.OutboxList) -> AsyncGenerator[bytes, None]:
-        for entry in await self._parts.outbox.rows(request.state, request.limit, request.after):
+        named = request.state, request.limit, request.after, request.reason, request.since
+        for entry in await self._parts.outbox.rows(*named):
             yield entry_line(entry)
 
     async def _show(self, request: protocol.OutboxShow) -> AsyncGenerator[bytes, None]:

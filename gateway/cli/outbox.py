@@ -5,11 +5,13 @@ The running gateway is asked; where none runs and the site file is named, the fi
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 import msgspec
@@ -17,9 +19,12 @@ import msgspec
 from gateway.cli.sockets import Where, segment_options
 from gateway.control import protocol
 from gateway.control.client import NotRunning, ask
-from gateway.outbox.values import Entry, OutboxError
+from gateway.outbox.values import Entry, OutboxError, Selection
 
-Question: TypeAlias = protocol.OutboxList | protocol.OutboxShow
+if TYPE_CHECKING:
+    from gateway.outbox.inspect import Stopped
+
+Question: TypeAlias = protocol.OutboxList | protocol.OutboxShow | protocol.OutboxResend
 
 PATIENCE = 60.0
 """Seconds that a large outbox on a small box may take to find a row."""
@@ -40,6 +45,15 @@ class IdType(click.ParamType[str]):
 LIMIT = click.option(
     "--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="So many rows at most."
 )
+AS_CSV = click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values, with a line of names.")
+FILE = click.option(
+    "--file",
+    "file",
+    type=click.Path(path_type=Path, exists=True),
+    help="A copied outbox: its file, or the folder it stands in. No gateway is asked.",
+)
+REASON = click.option("--reason", help="Only those given up for this reason, as `readpoint outbox dead` shows it.")
+SINCE = click.option("--since", type=click.DateTime(), help="Only those given up since then (local time).")
 ROWS_AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a row and line.")
 
 
@@ -47,14 +61,15 @@ ROWS_AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON ob
 def outbox() -> None:
     """Look into the durable queue of a segment.
 
-    Where no gateway runs, --config names the site file whose queue is meant.
+    Where no gateway runs, --config names the site file whose queue is meant; --file a copied queue.
 
     \b
     Examples:
       readpoint outbox list --state pending
       readpoint outbox show --sequence 10233
       readpoint outbox resend --reason 0x87 --dry-run
-      readpoint outbox dead --config site.yaml
+      readpoint outbox dead --config site.yaml --csv
+      readpoint outbox list --state pending --file copy/outbox.db
     """
 
 
@@ -63,49 +78,84 @@ def outbox() -> None:
 @click.option("--after", type=click.IntRange(min=0), default=0, help="Start after this row.")
 @LIMIT
 @ROWS_AS_JSON
+@AS_CSV
+@FILE
 @segment_options
-def list_rows(where: Where, state: protocol.RowState | None, after: int, limit: int, *, as_json: bool) -> None:
+def list_rows(
+    where: Where,
+    state: protocol.RowState | None,
+    after: int,
+    limit: int,
+    file: Path | None,
+    *,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
     """List rows, oldest first."""
-    _print(_answer(where, protocol.OutboxList(state, after, limit)), as_json=as_json)
+    _one_form(as_json=as_json, as_csv=as_csv)
+    _print(_answer(where, file, protocol.OutboxList(state, after, limit)), as_json=as_json, as_csv=as_csv)
 
 
 @outbox.command()
+@REASON
+@SINCE
 @LIMIT
 @ROWS_AS_JSON
+@AS_CSV
+@FILE
 @segment_options
-def dead(where: Where, limit: int, *, as_json: bool) -> None:
+def dead(
+    where: Where,
+    reason: str | None,
+    since: dt.datetime | None,
+    limit: int,
+    file: Path | None,
+    *,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
     """List the events that were given up, and why."""
-    _print(_answer(where, protocol.OutboxList("dead", 0, limit)), as_json=as_json)
+    _one_form(as_json=as_json, as_csv=as_csv)
+    asked = protocol.OutboxList("dead", 0, limit, reason, since.timestamp() if since else None)
+    _print(_answer(where, file, asked), as_json=as_json, as_csv=as_csv)
 
 
 @outbox.command()
 @click.option("--id", "event_id", type=IdType(), help="CloudEvents id, with or without urn:uuid:.")
 @click.option("--epoch", type=click.IntRange(min=1), help="Epoch; the newest one if left out.")
 @click.option("--sequence", type=click.IntRange(min=1), help="Sequence in the epoch.")
+@FILE
 @segment_options
-def show(where: Where, event_id: str | None, epoch: int | None, sequence: int | None) -> None:
+def show(where: Where, event_id: str | None, epoch: int | None, sequence: int | None, file: Path | None) -> None:
     """Print one event as it is stored."""
     if (event_id is None) == (sequence is None):
         raise click.UsageError("name the event with --id or with --sequence (and --epoch)")
-    for line in _answer(where, protocol.OutboxShow(event_id, epoch, sequence)):
+    for line in _answer(where, file, protocol.OutboxShow(event_id, epoch, sequence)):
         click.echo(line.decode())
 
 
 @outbox.command()
-@click.option("--reason", help="Only those given up for this reason, as `readpoint outbox dead` shows it.")
-@click.option("--since", type=click.DateTime(), help="Only those given up since then (local time).")
+@REASON
+@SINCE
 @click.option("--dry-run", is_flag=True, help="Only say how many it would be.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as a JSON object.")
+@FILE
 @segment_options
-def resend(where: Where, reason: str | None, since: dt.datetime | None, *, dry_run: bool, as_json: bool) -> None:
-    """Send what was given up again, with the same ids."""
-    _, path = where.one()
+def resend(
+    where: Where,
+    reason: str | None,
+    since: dt.datetime | None,
+    file: Path | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Send what was given up again, with the same ids.
+
+    In the queue of a stopped gateway it waits for the next start.
+    """
     request = protocol.OutboxResend(reason, since.timestamp() if since else None, dry_run)
-    try:
-        lines = list(ask(path, request, PATIENCE))
-    except NotRunning as error:
-        raise click.ClickException(f"{error}, then resend: what is given up can be sent only by a gateway") from None
-    for line in lines:
+    for line in _answer(where, file, request):
         if as_json:
             click.echo(line.decode())
             continue
@@ -113,8 +163,10 @@ def resend(where: Where, reason: str | None, since: dt.datetime | None, *, dry_r
         click.echo(f"{count} events would be sent again" if dry_run else f"{count} events are pending again")
 
 
-def _answer(where: Where, question: Question) -> Iterator[bytes]:
+def _answer(where: Where, file: Path | None, question: Question) -> Iterator[bytes]:
     """What the running gateway says, else the file."""
+    if file is not None:
+        return _offline(file, question)
     name, path = where.one()
     try:
         return ask(path, question, PATIENCE)
@@ -126,30 +178,52 @@ def _answer(where: Where, question: Question) -> Iterator[bytes]:
     return _offline(site.gateway.state_dir / name, question)
 
 
-def _offline(folder: Path, question: Question) -> Iterator[bytes]:
+def _offline(path: Path, question: Question) -> Iterator[bytes]:
     from gateway.outbox.inspect import stopped  # noqa: PLC0415 - only where no gateway runs
 
+    change = isinstance(question, protocol.OutboxResend) and not question.dry_run
     try:
-        with stopped(folder) as rows:
-            if isinstance(question, protocol.OutboxList):
-                for entry in rows.rows(question.state, question.limit, question.after):
-                    yield msgspec.json.encode(entry._asdict())
-                return
-            row = (
-                rows.find(uuid.UUID(question.id)) if question.id else rows.show(question.epoch, question.sequence or 0)
-            )
-            if row is None:
-                raise click.ClickException(f"{folder}: no such event in this outbox")
-            yield row.payload
+        with stopped(path, change=change) as rows:
+            yield from _looked_up(rows, path, question)
     except OutboxError as error:
         raise click.ClickException(str(error)) from None
 
 
-def _print(lines: Iterator[bytes], *, as_json: bool) -> None:
+def _looked_up(rows: Stopped, path: Path, question: Question) -> Iterator[bytes]:
+    match question:
+        case protocol.OutboxList():
+            named = question.state, question.limit, question.after, question.reason, question.since
+            for entry in rows.rows(*named):
+                yield msgspec.json.encode(entry._asdict())
+        case protocol.OutboxResend():
+            selection = Selection(reason=question.reason, since=question.since)
+            count = rows.resend(selection, dry_run=question.dry_run)
+            yield msgspec.json.encode({"resent": count, "dryRun": question.dry_run})
+        case protocol.OutboxShow():
+            row = (
+                rows.find(uuid.UUID(question.id)) if question.id else rows.show(question.epoch, question.sequence or 0)
+            )
+            if row is None:
+                raise click.ClickException(f"{path}: no such event in this outbox")
+            yield row.payload
+
+
+def _one_form(*, as_json: bool, as_csv: bool) -> None:
+    if as_json and as_csv:
+        raise click.UsageError("either --json or --csv")
+
+
+def _print(lines: Iterator[bytes], *, as_json: bool, as_csv: bool) -> None:
     if as_json:
         for line in lines:
             click.echo(line.decode())
         return
+    entries = [Entry(**msgspec.json.decode(line)) for line in lines]
+    if as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(Entry._fields)
+        writer.writerows(entries)
+        return
     from gateway.cli import tables  # noqa: PLC0415 - rich is imported only where a person reads
 
-    tables.print_entries([Entry(**msgspec.json.decode(line)) for line in lines])
+    tables.print_entries(entries)

@@ -54,11 +54,13 @@ class Orphans(Ask, frozen=True, tag="orphans"):
 
 
 class OutboxList(Ask, frozen=True, tag="outbox.list"):
-    """Rows of the outbox in a state, oldest first, after row `after`."""
+    """Rows of the outbox in a state, oldest first, after row `after`; with a `reason`, in that state `since` then."""
 
     state: RowState | None = None
     after: int = 0
     limit: int = 100
+    reason: str | None = None
+    since: float | None = None
 
 
 class OutboxShow(Ask, frozen=True, tag="outbox.show"):

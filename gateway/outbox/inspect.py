@@ -6,12 +6,12 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 from gateway.outbox import database, migrations, queries
 from gateway.outbox.lock import exclusive
-from gateway.outbox.values import STATES, Entry, OutboxError, Row, State
+from gateway.outbox.values import STATES, Entry, OutboxError, Row, Selection, State
 
 
 class Stopped:
@@ -20,12 +20,19 @@ class Stopped:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._sql = connection
 
-    def rows(self, state: State | None = None, limit: int = 100, after: int = 0) -> list[Entry]:
-        """Rows after row id `after`, oldest first, in a state or in all."""
+    def rows(
+        self,
+        state: State | None = None,
+        limit: int = 100,
+        after: int = 0,
+        reason: str | None = None,
+        since: float | None = None,
+    ) -> list[Entry]:
+        """Rows after row id `after`, oldest first, in a state or in all, for a reason, in that state since then."""
         found: list[Entry] = []
         step: int | None = after
         while step is not None and len(found) < limit:
-            more, step = queries.entries(self._sql, state, limit - len(found), step)
+            more, step = queries.entries(self._sql, state, limit - len(found), step, reason, since)
             found += more
         return found
 
@@ -48,6 +55,17 @@ class Stopped:
         """Every event in the file, as stored, oldest first."""
         return (row[0] for row in self._sql.execute("SELECT plain(payload) FROM events ORDER BY id"))
 
+    def resend(self, selection: Selection, *, dry_run: bool = False) -> int:
+        """Make the selected rows pending, for the gateway that starts next; how many. Only where it may be changed."""
+        rowids = queries.selected(self._sql, selection)
+        if not dry_run:
+            with self._sql:
+                self._sql.executemany(
+                    "UPDATE events SET state = 0, changed = ?, reason = NULL WHERE id = ?",
+                    [(time.time(), rowid) for rowid in rowids],
+                )
+        return len(rowids)
+
     def count(self) -> dict[State, int]:
         """Rows by state, counted one by one."""
         found: dict[State, int] = {"pending": 0, "sent": 0, "confirmed": 0, "dead": 0}
@@ -58,14 +76,17 @@ class Stopped:
 
 
 @contextmanager
-def stopped(folder: Path) -> Iterator[Stopped]:
-    """Open the outbox in a folder for reading only. `OutboxLocked` while a gateway runs on it."""
-    path = folder / database.FILE
+def stopped(path: Path, *, change: bool = False) -> Iterator[Stopped]:
+    """Open the outbox in a folder, or the file of a copied one. `OutboxLocked` while a gateway runs on it.
+
+    It is opened for reading only, unless to `change` it.
+    """
+    folder, path = (None, path) if path.is_file() else (path, path / database.FILE)
     if not path.is_file():
         raise OutboxError(f"{path}: there is no outbox here; is state_dir right, and did this segment ever run?")
     with (
-        exclusive(folder, time.time()),
-        closing(_read_only(path)) as connection,
+        nullcontext() if folder is None else exclusive(folder, time.time()),
+        closing(sqlite3.connect(path) if change else _read_only(path)) as connection,
     ):
         try:
             if migrations.identify(connection, str(path), max(migrations.scripts())) == 0:

@@ -35,9 +35,17 @@ def state_of(connection: sqlite3.Connection) -> str:
 
 
 def entries(
-    connection: sqlite3.Connection, state: State | None, limit: int, after: int
+    connection: sqlite3.Connection,
+    state: State | None,
+    limit: int,
+    after: int,
+    reason: str | None = None,
+    since: float | None = None,
 ) -> tuple[list[Entry], int | None]:
-    """Rows after a row id, oldest first, and where to go on: None at the end."""
+    """Rows after a row id, oldest first, and where to go on: None at the end.
+
+    Only those of a state, with that reason, in their state since then (Unix seconds), as far as it is said.
+    """
     top = connection.execute("SELECT max(id) FROM events").fetchone()[0] or 0
     low = connection.execute("SELECT min(id) FROM events WHERE id > ?", (after,)).fetchone()[0]
     if low is None:
@@ -46,12 +54,15 @@ def entries(
     narrow = state in {"pending", "dead"}
     shown = state_of(connection)
     where = "" if state is None else f" AND {'state' if narrow else shown} = {STATES.index(state)}"
+    where += "" if reason is None else " AND reason = :reason"
+    where += "" if since is None else " AND changed >= :since"
     high = top if narrow else min(top, low + STEP)
     found = [
         Entry(rowid, epoch, sequence, channel, name, stored, STATES[number], changed, reason, size)
         for rowid, epoch, sequence, channel, name, stored, number, changed, reason, size in connection.execute(
-            f"SELECT {_ENTRY.format(state=shown)} FROM events WHERE id > ? AND id <= ?{where} ORDER BY id LIMIT ?",  # noqa: S608 - constants
-            (after, high, limit),
+            f"SELECT {_ENTRY.format(state=shown)} FROM events"  # noqa: S608 - constants
+            f" WHERE id > :after AND id <= :high{where} ORDER BY id LIMIT :limit",
+            {"after": after, "high": high, "limit": limit, "reason": reason, "since": since},
         )
     ]
     if len(found) >= limit:

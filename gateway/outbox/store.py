@@ -340,13 +340,22 @@ class Outbox:
         self._listeners.append(callback)
         return partial(self._listeners.remove, callback)
 
-    async def rows(self, state: State | None = None, limit: int = 100, after: int = 0) -> list[Entry]:
-        """Rows after row id `after`, oldest first, in a state or in all."""
+    async def rows(
+        self,
+        state: State | None = None,
+        limit: int = 100,
+        after: int = 0,
+        reason: str | None = None,
+        since: float | None = None,
+    ) -> list[Entry]:
+        """Rows after row id `after`, oldest first, in a state or in all, for a reason, in that state since then."""
         found: list[Entry] = []
         step: int | None = after
         while step is not None and len(found) < limit:
             at, want = step, limit - len(found)
-            more, step = await self._look(partial(queries.entries, state=state, limit=want, after=at))
+            more, step = await self._look(
+                partial(queries.entries, state=state, limit=want, after=at, reason=reason, since=since)
+            )
             found += more
         return found
 

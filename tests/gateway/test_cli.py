@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -14,6 +15,9 @@ import click
 import pytest
 
 from gateway.cli.main import COMMANDS, LazyGroup, cli
+from gateway.config.site import Outbox
+from gateway.model import Draft, Work
+from gateway.outbox.store import open_outbox
 
 ROOT = Path(__file__).resolve().parents[2]
 READPOINT = [sys.executable, "-m", "gateway"]
@@ -69,7 +73,8 @@ def readpoint(*arguments: str | Path, given: bytes = b"") -> subprocess.Complete
         (["run", "no-such.yaml"], 78, "no-such.yaml:1:1: file-missing"),
         (["status", "--run-dir", "no-such-folder"], 1, "start one with `readpoint run FILE`"),
         (["tail", "--run-dir", "no-such-folder"], 1, "no gateway runs here"),
-        (["outbox", "resend", "--run-dir", "no-such-folder", "--segment", "rfid"], 1, "then resend"),
+        (["outbox", "resend", "--run-dir", "no-such-folder", "--segment", "rfid"], 1, "name the site file"),
+        (["outbox", "dead", "--json", "--csv"], 2, "either --json or --csv"),
     ],
 )
 def test_says_what_is_wrong_on_stderr(arguments: list[str], code: int, said: str) -> None:
@@ -171,6 +176,37 @@ def test_an_outbox_that_is_none(site: Path, tmp_path: Path, damage: bytes) -> No
     done = readpoint("outbox", "list", "--config", site)
     assert (done.returncode, done.stdout) == (1, "")
     assert f"{folder / 'outbox.db'}: " in done.stderr
+
+
+async def _give_up(folder: Path) -> None:
+    """Three events, of which two are given up."""
+    async with open_outbox(folder, "rfid", Outbox(linger=0.0), machine_id="m") as outbox:
+        for _ in range(3):
+            outbox.put(Work((Draft("epcis", "dock-1", bytes(16), b'"n":1'),)))
+        await outbox.flush()
+        rows = await outbox.claim("live", 2, 1 << 20)
+        outbox.dead([rows[0].rowid], "0x99")
+        outbox.dead([rows[1].rowid], "disconnect")
+        await outbox.flush()
+
+
+@pytest.mark.parametrize("where", ["--config", "--file"])
+def test_dead_letters_of_a_stopped_gateway_are_listed_and_sent_again(site: Path, tmp_path: Path, where: str) -> None:
+    folder = tmp_path / "state" / "rfid"
+    asyncio.run(_give_up(folder))
+    named = [where, site if where == "--config" else folder / "outbox.db"]
+    listed = readpoint("outbox", "dead", "--csv", *named)
+    assert listed.stdout.startswith("rowid,epoch,sequence,channel,name,stored,state,changed,reason,size\n1,1,1,epcis,")
+    assert len(listed.stdout.splitlines()) == 3
+    one = readpoint("outbox", "dead", "--json", "--reason", "disconnect", *named)
+    assert [json.loads(line)["sequence"] for line in one.stdout.splitlines()] == [2]
+    assert readpoint("outbox", "dead", "--json", "--since", "2100-01-01", *named).stdout == ""
+    again = ["outbox", "resend", "--reason", "0x99", *named]
+    assert readpoint(*again, "--dry-run").stdout == "1 events would be sent again\n"
+    assert readpoint(*again).stdout == "1 events are pending again\n"
+    assert readpoint(*again).stdout == "0 events are pending again\n"
+    pending = readpoint("outbox", "list", "--state", "pending", "--json", *named)
+    assert [json.loads(line)["sequence"] for line in pending.stdout.splitlines()] == [1, 3]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
