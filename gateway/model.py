@@ -74,8 +74,8 @@ class ByDirection(msgspec.Struct, frozen=True):
 class ReadPoint(msgspec.Struct, frozen=True):
     """A place where reads are taken, and how they become transitions. Times in seconds, levels in dB and dBm.
 
-    `presence_timeout` None is `auto`. `accept` and `ignore` hold GS1 scheme names or URI patterns (fnmatch).
-    `neighbours` are portals whose reads may explain a tag better.
+    `presence_timeout` and `peak_wait` None are `auto`. `accept` and `ignore` hold GS1 scheme names or URI patterns
+    (fnmatch). `neighbours` are read points, of a portal portals, whose reads may explain a tag better.
     """
 
     name: str
@@ -92,6 +92,7 @@ class ReadPoint(msgspec.Struct, frozen=True):
     freeze_max: float = 86400.0
     dedup: float = 5.0
     dedup_class: float = 0.0
+    peak_wait: float | None = None
     accept: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     gate: Gate | None = None

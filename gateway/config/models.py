@@ -192,7 +192,7 @@ class ReadPoint(Settings):
     gate: Gate | None = None
     """At a portal or a checkpoint: reads count only while this signal is on."""
     neighbours: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    """At a portal: other portals near it; who is heard better there has not passed here."""
+    """At a portal: other portals near it; who is heard better there has not passed here. At a checkpoint: others."""
     presence_timeout: Presence = None
     """In a zone: unseen for this long, an object has departed; `auto` is 30 s, for a beacon ten of its intervals."""
     dwell: Duration = 1.0
@@ -209,6 +209,8 @@ class ReadPoint(Settings):
     """At a checkpoint: an instance (EPC, SSCC, serial number) is new again when unseen for this long."""
     dedup_class: Duration = 0.0
     """At a checkpoint: the same for a class (GTIN, lot) or another code, for fixed scanners that repeat."""
+    peak_wait: Presence = None
+    """At a checkpoint: how long an object may wait for its strongest signal, which orders a belt; `auto` learns it."""
     accept: Patterns = ()
     """GS1 schemes or URI patterns of the identifiers that count here; default all."""
     ignore: Patterns = ()

@@ -143,21 +143,26 @@ def _signal(name: Key, gate: Node, kind: Variant | None, findings: Findings) -> 
 
 
 def _neighbours(name: Key, node: Node, names: _Names, findings: Findings) -> None:
-    portals = [key for key, point in names.read_points.items() if point.text("kind") == "portal" and key != name]
+    kind = node.text("kind")
+    others = [
+        key
+        for key, point in names.read_points.items()
+        if key != name and (kind == "checkpoint" or point.text("kind") == "portal")
+    ]
+    what = "portals" if kind != "checkpoint" else "read points"
     items = node.get("neighbours")
     for at, item in (items.items if items is not None and items.kind == "sequence" else {}).items():
-        if not isinstance(item.value, str) or item.value in portals:
+        if not isinstance(item.value, str) or item.value in others:
             continue
         loc: Loc = ("read_points", name, "neighbours", at)
         if item.value not in names.read_points:
-            hint = did_you_mean(item.value, portals)
-            text = f"there is no read point '{item.value}'; the other portals are {listed(portals)}{hint}"
+            hint = did_you_mean(item.value, others)
+            text = f"there is no read point '{item.value}'; the other {what} are {listed(others)}{hint}"
             findings.error("unknown-read-point", loc, text)
         else:
-            what = "this read point itself" if item.value == name else "no portal"
-            findings.error(
-                "bad-value", loc, f"'{item.value}' is {what}: name other portals whose antennas hear this one"
-            )
+            wrong = "this read point itself" if item.value == name else "no portal"
+            text = f"'{item.value}' is {wrong}: name other {what} whose antennas hear this one"
+            findings.error("bad-value", loc, text)
 
 
 def check_signals(root: Node, devices: Mapping[str, Device], findings: Findings) -> None:
@@ -189,7 +194,8 @@ _ONLY_AT = {
     "hysteresis_db": {"zone"},
     "presence_timeout": {"zone"},
     "gate": {"checkpoint", "portal"},
-    "neighbours": {"portal"},
+    "neighbours": {"checkpoint", "portal"},
+    "peak_wait": {"checkpoint"},
 }
 
 

@@ -1,20 +1,23 @@
 """Checkpoints: an instance is observed once, until it was unseen for `dedup`; of a class or code every scan counts.
 
+It is told at its first read, or where signals rise and fall (`peak`), and where neighbours may explain it better, once
+its own is past its peak.
+
 What is quiet stands in numbered slots, its times in arrays: a belt has tens of thousands at a time, each heard often.
 """
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Iterator
-
-import msgspec
 
 from drivers.observations import Read
 from gateway.location.admission import Admission
 from gateway.location.floor import NO_LEVEL, Floor, Place
 from gateway.location.gate import GateState
 from gateway.location.outcome import MAX_TAGS, Counts, Key, Outcome
+from gateway.location.peak import Peaks, Visit
 from gateway.location.presence import WRITE_BACK
 from gateway.location.rounds import Rounds
 from gateway.location.watch import Watch
@@ -22,15 +25,6 @@ from gateway.model import Absent, Identity, Present, ReadPoint, Sighting, Source
 
 SLICE = 2000
 """Slots asked about in one call, some 2 µs each."""
-
-
-class Visit(msgspec.Struct, gc=False):
-    """What has not been reported yet: its first time, its reads so far, the strongest."""
-
-    identity: Identity
-    first: float
-    reads: int = 0
-    peak: float = NO_LEVEL
 
 
 class Checkpoint:
@@ -56,6 +50,9 @@ class Checkpoint:
         self._free: list[int] = []
         self._rounds = Rounds()
         self._touched: list[int] = []
+        self._peaks = Peaks(point.peak_wait)
+        self._waiting = Rounds()
+        """Those whose signal is followed to its end."""
         self.gate = GateState.of(point)
         self.present_count = 0
         """Instances that are quiet here."""
@@ -71,8 +68,9 @@ class Checkpoint:
 
     @property
     def deadline(self) -> float | None:
-        """When something may have been unseen long enough, at the earliest."""
-        return self._rounds.deadline
+        """When something may have been unseen long enough, or be past its peak, at the earliest."""
+        unseen, past = self._rounds.deadline, self._waiting.deadline
+        return unseen if past is None else past if unseen is None else min(unseen, past)
 
     def sightings(self) -> Iterator[Sighting]:
         """When the instances that are quiet here were last seen."""
@@ -115,10 +113,17 @@ class Checkpoint:
         if silence > 0.0:
             if silence >= self._shortest and self._due(slot) <= time:
                 # Its round has not come yet, but by event time it was unseen long enough: another visit.
+                self._end(slot, now, out)
                 self._visits[slot] = Visit(self._admission.resolve(read), time)
             last[slot] = time
         if slot in self._visits:
-            self._count(slot, read, place, level, now, out)
+            self._count(slot, read, place, level, time, now, out)
+
+    def rival(self, key: Key, level: float) -> None:
+        """A neighbouring read point heard it."""
+        visit = self._visits.get(self._slots.get(key, -1))
+        if visit is not None and level > visit.rival:
+            visit.rival = level
 
     def _meet(
         self, read: Read, key: Key, place: Place, level: float, time: float, now: float, out: list[Outcome]
@@ -128,7 +133,9 @@ class Checkpoint:
             return None
         window = self._windows[identity.kind == "instance"]
         if not window:
-            out.append(Outcome(self._observed(Visit(identity, time, 1, level), read, place, time, now)))
+            visit = Visit(identity, time)
+            visit.hear(place, level, time)
+            out.append(Outcome(self._observed(visit, place, time, now, read.count)))
             return None
         slot = self._objects.get(identity.uri)
         if slot is not None:
@@ -162,16 +169,58 @@ class Checkpoint:
         self._objects[identity.uri] = slot
         return slot
 
-    def _count(self, slot: int, read: Read, place: Place, level: float, now: float, out: list[Outcome]) -> None:
-        """A read of what has not been reported yet."""
-        visit, last = self._visits[slot], self._last[slot]
-        visit.reads += 1
-        visit.peak = max(visit.peak, level)
+    def _count(
+        self, slot: int, read: Read, place: Place, level: float, time: float, now: float, out: list[Outcome]
+    ) -> None:
+        """A read of what has not been reported yet, or is watched."""
+        visit = self._visits[slot]
+        visit.hear(place, level, time)
         if visit.reads < self._point.min_reads:
             return
+        if visit.told or (level > NO_LEVEL and self._instance[slot] and (self._peaks.hold or self._point.neighbours)):
+            if visit.until == math.inf:
+                self._follow(slot, time)
+            if visit.past:
+                self._end(slot, now, out)
+            return
         del self._visits[slot]
+        self._tell(slot, visit, visit.first, now, out, read.count)
+        if level > NO_LEVEL and self._peaks.curious:
+            visit.told = True
+            self._visits[slot] = visit
+            self._peaks.watching += 1
+            self._follow(slot, time)
+
+    def _follow(self, slot: int, time: float) -> None:
+        visit = self._visits[slot]
+        visit.until = visit.first + self._peaks.longest
+        self._waiting.put(slot, min(visit.until, time + self._peaks.silent))
+
+    def _end(self, slot: int, now: float, out: list[Outcome]) -> None:
+        """Its signal has come to its end, or nobody waits any longer: it is told, if it was read often enough."""
+        visit = self._visits.pop(slot, None)
+        if visit is None or visit.until == math.inf:
+            return
+        self._peaks.learn(visit)
+        if visit.told:
+            self._peaks.watching -= 1
+        elif visit.rival > visit.peak:
+            # It has passed somewhere else. Should it come nearer yet, that is another visit.
+            self._counts.strays += 1
+            self._visits[slot] = Visit(visit.identity, self._last[slot])
+        else:
+            self._tell(slot, visit, visit.strongest, now, out)
+
+    def settle(self, now: float, out: list[Outcome]) -> None:
+        """Tell what waits for its peak."""
+        for slot in [slot for slot, visit in self._visits.items() if visit.until < math.inf]:
+            self._end(slot, now, out)
+
+    def _tell(self, slot: int, visit: Visit, time: float, now: float, out: list[Outcome], count: int = 1) -> None:
+        last = self._last[slot]
         self._since[slot], self._written[slot] = visit.first, last
-        observed = self._observed(visit, read, place, last, now)
+        assert visit.place is not None, "it was heard"
+        observed = self._observed(visit, visit.place, last, now, count, time)
         if not self._instance[slot]:
             out.append(Outcome(observed))
             return
@@ -181,26 +230,31 @@ class Checkpoint:
             Outcome(observed, (Present(visit.identity, self._point.name, visit.first, last, "checkpoint"),)),
         )
 
-    def _observed(self, visit: Visit, read: Read, place: Place, last: float, now: float) -> Transition:
+    def _observed(
+        self, visit: Visit, place: Place, last: float, now: float, count: int, time: float | None = None
+    ) -> Transition:
         source = Source(place.device, place.antenna, visit.reads, visit.peak if visit.peak > NO_LEVEL else None)
         return Transition(
             kind="observed",
             object=visit.identity,
             read_point=self._point.name,
-            time=visit.first,
+            time=visit.first if time is None else time,
             decided=now,
             first_seen=visit.first,
             last_seen=last,
             reads=visit.reads,
             sources=(source,),
-            count=read.count,
+            count=count,
         )
 
     def advance(self, now: float, out: list[Outcome]) -> None:
-        """Forget what has been unseen long enough by `now`, at most a slice of it."""
+        """Tell what is past its peak and forget what has been unseen long enough by `now`, at most a slice of it."""
+        for slot in self._waiting.take(now, SLICE):
+            self._look(slot, now, out)
         for slot in self._rounds.take(now, SLICE):
             due = self._due(slot)
             if due <= now:
+                self._end(slot, now, out)
                 self._forget(slot, out)
                 continue
             self._rounds.put(slot, due)
@@ -209,6 +263,16 @@ class Checkpoint:
                 self._written[slot] = last
                 if len(self._touched) < MAX_TAGS:
                     self._touched.append(slot)
+
+    def _look(self, slot: int, now: float, out: list[Outcome]) -> None:
+        visit = self._visits.get(slot)
+        if visit is None or visit.until == math.inf:
+            return
+        over = min(visit.until, self._last[slot] + self._peaks.silent)
+        if over <= now:
+            self._end(slot, now, out)
+        else:
+            self._waiting.put(slot, over)
 
     def _forget(self, slot: int, out: list[Outcome]) -> None:
         uri, key = self._uris[slot], self._keys[slot]
@@ -240,15 +304,18 @@ class Checkpoint:
                 times[slot] += by
         for visit in self._visits.values():
             visit.first += by
+            visit.until += by
         if self.gate is not None:
             self.gate.step(by)
         self._rounds.put_all(self._objects.values(), now)
+        self._waiting.put_all(self._visits, now)
 
     def replace(self, point: ReadPoint, now: float) -> None:
         """New rules for the same read point: what is quiet stays so."""
         if point.gate != self._point.gate:
             self.gate = GateState.of(point)
         self._take(point)
+        self._peaks.replace(point.peak_wait)
         self._rounds.put_all(self._objects.values(), now)
 
     def rename(self) -> None:
@@ -257,7 +324,8 @@ class Checkpoint:
             self._keys[slot] = None
         self._slots.clear()
 
-    def close(self, out: list[Outcome]) -> None:
+    def close(self, now: float, out: list[Outcome]) -> None:
         """The read point left the configuration."""
+        self.settle(now, out)
         for slot in list(self._objects.values()):
             self._forget(slot, out)

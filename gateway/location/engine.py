@@ -69,6 +69,7 @@ class Engine:
         self._checkpoints: dict[str, Checkpoint] = {}
         self._portals: dict[str, Portal] = {}
         self._hear: dict[str, Hear] = {}
+        self._rivals: dict[str, list[Checkpoint]] = {}
         self._steps = Steps()
         self._stepping: tuple[Zones | Portal, ...] = ()
         self._lost = lost
@@ -90,6 +91,10 @@ class Engine:
                 )
         self._hear = {point.name: self._rule(point).hear for point in self._floor.points.values()}
         self._stepping = (self._zones, *self._portals.values())
+        self._rivals = {}
+        for name, checkpoint in self._checkpoints.items():
+            for neighbour in self._floor.points[name].neighbours:
+                self._rivals.setdefault(neighbour, []).append(checkpoint)
 
     def _rule(self, point: ReadPoint) -> Zones | Portal | Checkpoint:
         if point.kind == "checkpoint":
@@ -129,7 +134,8 @@ class Engine:
             return out
         if self._assume_online and not self._watch.knows(device):
             first = observations[0]
-            if not (isinstance(first, Status) and first.antenna is None) and self._watch.meet(device, step_before(now)):
+            since = step_before(_past(first.time, now))
+            if not (isinstance(first, Status) and first.antenna is None) and self._watch.meet(device, since):
                 self._thaw(now)
         self._take(device, self._floor.devices.get(device, {}), observations, now, out)
         self._steps.noted(now)
@@ -144,7 +150,7 @@ class Engine:
         out: list[Outcome],
     ) -> None:
         counts, rules, heard = self.counts, self._hear, self._steps.heard
-        whole = places.get(None)
+        whole, rivals = places.get(None), self._rivals
         for seen in observations:
             if type(seen) is not Read:
                 self._other(device, seen, now)
@@ -168,6 +174,9 @@ class Engine:
                     continue
             point = place.point
             hear = rules[point.name]
+            if rivals:
+                for checkpoint in rivals.get(point.name, ()):
+                    checkpoint.rival(key(seen), level)
             if point.kind == "checkpoint":
                 hear(seen, key(seen), place, level, time, now, out)
             else:
@@ -236,6 +245,8 @@ class Engine:
         out = self.advance(self._now)
         self._hasten(out)
         self._expire(self._now, out)
+        for checkpoint in self._checkpoints.values():
+            checkpoint.settle(self._now, out)
         return out
 
     def _hasten(self, out: list[Outcome]) -> None:
@@ -361,7 +372,7 @@ class Engine:
         self._admission.replace(rules)
         kinds = {point.name: point.kind for point in rules.read_points.values()}
         for name in [name for name in self._checkpoints if kinds.get(name) != "checkpoint"]:
-            self._checkpoints.pop(name).close(out)
+            self._checkpoints.pop(name).close(now, out)
         for name in [name for name in self._portals if kinds.get(name) != "portal"]:
             self._portals.pop(name).close(now, out)
         self._zones.replace(now, out)
