@@ -1,24 +1,27 @@
 """What a portal heard of one object, run by run, and why it was a passage or none: in words. Pure.
 
-Each side has a middle: the mean time of its reads, weighted by their linear power. Whoever comes in is in the middle of
-the outside first. The rule that decides is in `gateway.location.crossing`; here its evidence is shown.
+It weighs each run as the rule does (`gateway.location.evidence`). The rule decides on all that crossed together: what one
+object says by itself is told beside what was decided.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 from typing import NamedTuple
 
 from gateway.explain.clock import clock, lasting
 from gateway.explain.trace import Seen, Trace
-from gateway.location.crossing import QUIET
+from gateway.location.company import CLEAR
+from gateway.location.crossing import QUIET, Crossing, Heard
+from gateway.location.evidence import Evidence, pool, weigh
+from gateway.location.floor import NO_LEVEL
+from gateway.location.neighbours import AROUND, strength
+from gateway.location.portal import IDLE, NEAR, STANDING
 from gateway.location.zone import NOMINAL
-from gateway.model import Transition
-
-_APART = 0.5
-"""Of a run's length: sides whose middles are nearer to each other than that show no direction by themselves."""
+from gateway.model import Side, Transition
 
 
 class Flank(NamedTuple):
@@ -37,18 +40,29 @@ class Run(NamedTuple):
     end: float
     inside: Flank | None
     outside: Flank | None
+    evidence: Evidence
     passed: Transition | None
 
+    @property
+    def score(self) -> float:
+        """What the run says by itself: about 1 for a crossing inwards, -1 outwards, 0 for none."""
+        return pool((self.evidence,)).score
 
-def runs(trace: Trace) -> Iterator[Run]:
+
+def runs(trace: Trace) -> list[Run]:
     """All of them, portal by portal, in the order of time."""
-    for name, point in trace.rules.read_points.items():
-        if point.kind == "portal":
-            reads = sorted((one for one in trace.reads if one.read_point == name and not one.unused), key=_time)
-            while reads:
-                end = next((at for at in range(1, len(reads)) if _time(reads[at]) - _time(reads[at - 1]) > QUIET), None)
-                some, reads = reads[:end], reads[end:] if end else []
-                yield _run(trace, name, some)
+    return [
+        run for name, point in trace.rules.read_points.items() if point.kind == "portal" for run in _at(trace, name)
+    ]
+
+
+def _at(trace: Trace, portal: str) -> Iterator[Run]:
+    reads = sorted((one for one in trace.reads if one.read_point == portal and not one.unused), key=_time)
+    begin = 0
+    for at in range(1, len(reads) + 1):
+        if at == len(reads) or reads[at].time - reads[at - 1].time > QUIET:
+            yield _run(trace, portal, reads[begin:at])
+            begin = at
 
 
 def _time(seen: Seen) -> float:
@@ -62,9 +76,9 @@ def _run(trace: Trace, portal: str, reads: list[Seen]) -> Run:
         for one in trace.transitions
         if one.kind == "passed" and one.read_point == portal and one.first_seen <= end and one.last_seen >= begin
     ]
-    inside = _flank([one for one in reads if one.side == "inside"])
+    inside = _flank([one for one in reads if one.side != "outside"])
     outside = _flank([one for one in reads if one.side == "outside"])
-    return Run(portal, begin, end, inside, outside, told[-1] if told else None)
+    return Run(portal, begin, end, inside, outside, _weighed(trace, reads), told[-1] if told else None)
 
 
 def _flank(reads: list[Seen]) -> Flank | None:
@@ -75,14 +89,32 @@ def _flank(reads: list[Seen]) -> Flank | None:
     return Flank(len(reads), max((one.level for one in reads if one.level is not None), default=None), middle)
 
 
-def why(run: Run, trace: Trace, zone: tzinfo) -> str:
-    """What the run shows, and what was made of it."""
+def _weighed(trace: Trace, reads: Sequence[Seen]) -> Evidence:
+    places = sorted({(one.device, str(one.antenna), one.side) for one in reads}, key=str)
+    sides: dict[int, Side | None] = {at: side or "inside" for at, (_, _, side) in enumerate(places)}
+    numbers = {place: at for at, place in enumerate(places)}
+    run = sorted(
+        Heard(
+            one.time,
+            numbers[one.device, str(one.antenna), one.side],
+            NO_LEVEL if one.level is None else one.level,
+            math.nan,
+        )
+        for one in reads
+    )
+    first = reads[0].time
+    nothing = array("d"), array("H"), array("f"), array("f")
+    return weigh(Crossing(trace.identity, b"", first, first, first, first, first, *nothing), run, sides)
+
+
+def why(run: Run, others: Sequence[Run], trace: Trace, zone: tzinfo) -> str:
+    """What the run shows, and what was made of it; `others` are all runs of the object."""
     heard = "; ".join(_side(name, flank, zone) for name, flank in _sides(run) if flank is not None)
     if run.passed is not None:
         passage = run.passed.passage
         company = f", one of {passage.count} together" if passage is not None and passage.count > 1 else ""
         return f"{heard}: {_direction(run)}{company}"
-    return f"{heard}: no passage, {_none(run, trace)}"
+    return f"{heard}: no passage, {_none(run, others, trace, zone)}"
 
 
 def _sides(run: Run) -> list[tuple[str, Flank | None]]:
@@ -95,32 +127,56 @@ def _side(name: str, flank: Flank, zone: tzinfo) -> str:
     return f"{name} in the middle at {clock(flank.middle, zone)} ({flank.reads} reads{peak})"
 
 
+def _scored(run: Run) -> str:
+    return f"score {run.score:+.1f} by itself; 1 is in, -1 out, 0 neither"
+
+
 def _direction(run: Run) -> str:
     assert run.passed is not None
-    if run.passed.direction != "unknown":
-        came = "outside before inside" if run.passed.direction == "in" else "inside before outside"
-        return f"{came}, so it passed {run.passed.direction}"
+    way = run.passed.direction
+    if way != "unknown":
+        agrees = (run.score > 0.0) == (way == "in")
+        whose = "" if agrees or abs(run.score) < CLEAR else ": its load said so"
+        return f"it passed {way} ({_scored(run)}){whose}"
     if run.inside is None or run.outside is None:
-        return "only one side heard it, so it passed, but the direction is unknown"
-    return f"the sides lie {_apart(run)} apart: too little for a direction, so it is unknown"
+        return "only one side heard it: it passed, but the direction is unknown"
+    return f"it passed, but the evidence is too weak for a direction ({_scored(run)})"
 
 
-def _none(run: Run, trace: Trace) -> str:
+def _none(run: Run, others: Sequence[Run], trace: Trace, zone: tzinfo) -> str:
     point = trace.point(run.portal)
-    reads = sum(flank.reads for _, flank in _sides(run) if flank is not None)
+    reads = len(run.evidence.run)
+    beside = _beside(run, others, trace)
+    before = _before(run, trace)
     if reads < point.min_reads:
-        return f"{reads} reads are fewer than min_reads {point.min_reads}"
+        return f"read only {reads} times (min_reads {point.min_reads})"
     if run.end > trace.end - QUIET:
-        return "it was still being heard at the end"
+        return "it was still heard at the end"
+    if beside is not None:
+        return f"{beside} heard it better (neighbours)"
+    if before is not None:
+        return f"it passed {before.direction} at {clock(before.time, zone)}, and this was the rest of that"
+    if run.evidence.flat or run.end - run.begin > STANDING:
+        return f"no antenna heard it come and go in {lasting(run.end - run.begin)}: it stood in the field"
     if run.inside is None or run.outside is None:
         side = "inside" if run.inside is None else "outside"
         return f"the {side} never heard it: it stayed on its side of the door"
-    if abs(run.inside.middle - run.outside.middle) < _APART * (run.end - run.begin):
-        return f"the sides lie {_apart(run)} apart in {lasting(run.end - run.begin)}: it stood there or turned back"
-    return "it was near the door before, and did not leave it clearly on the other side"
+    if abs(run.score) < CLEAR:
+        return f"it turned back or stood in the door ({_scored(run)})"
+    return f"by itself too little for one ({_scored(run)}), or it stood near the door before ({IDLE} times or longer)"
 
 
-def _apart(run: Run) -> str:
-    assert run.inside is not None
-    assert run.outside is not None
-    return lasting(abs(run.inside.middle - run.outside.middle))
+def _beside(run: Run, others: Sequence[Run], trace: Trace) -> str | None:
+    """The neighbour that heard it better at that time."""
+    own = strength(run.evidence.peaks)
+    for other in others:
+        near = other.begin <= run.end + AROUND and other.end >= run.begin - AROUND
+        if near and other.portal in trace.point(run.portal).neighbours and strength(other.evidence.peaks) > own:
+            return other.portal
+    return None
+
+
+def _before(run: Run, trace: Trace) -> Transition | None:
+    """A passage told a short time before."""
+    told = [one for one in trace.transitions if one.kind == "passed" and one.read_point == run.portal]
+    return next((one for one in told if one.time < run.begin < one.time + NEAR), None)

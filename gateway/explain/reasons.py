@@ -21,7 +21,7 @@ class Reasons:
     def __init__(self, trace: Trace, zone: tzinfo) -> None:
         self._trace = trace
         self._zone = zone
-        self._runs = list(doors.runs(trace))
+        self._runs = doors.runs(trace)
 
     # Events
 
@@ -85,7 +85,7 @@ class Reasons:
 
     def _passed(self, told: Transition) -> str:
         run = next((one for one in self._runs if one.passed == told), None)
-        return doors.why(run, self._trace, self._zone) if run else f"heard {told.reads} times in the door"
+        return doors.why(run, self._runs, self._trace, self._zone) if run else f"heard {told.reads} times in the door"
 
     def _observed(self, told: Transition) -> str:
         point = self._trace.point(told.read_point)
@@ -105,7 +105,7 @@ class Reasons:
         yield from self._no_moves()
         for run in self._runs:
             if run.passed is None:
-                yield f"{run.portal}: {doors.why(run, self._trace, self._zone)}"
+                yield f"{run.portal}: {doors.why(run, self._runs, self._trace, self._zone)}"
         yield from self._no_second()
         yield from self._unused()
         yield from self._outages()
@@ -160,7 +160,7 @@ class Reasons:
             if point.kind != "checkpoint" or len(times) <= len(told):
                 continue
             if not told and len(times) < point.min_reads:
-                yield f"{name}: {len(times)} reads are fewer than min_reads {point.min_reads}: no event"
+                yield f"{name}: read only {len(times)} times (min_reads {point.min_reads}): no event"
                 continue
             window = point.dedup if self._trace.identity.kind == "instance" else point.dedup_class
             word = "dedup" if self._trace.identity.kind == "instance" else "dedup_class"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from drivers.observations import Read, Signal, Status
@@ -199,17 +201,47 @@ def test_a_portal_says_which_side_came_first() -> None:
     site = rules(point("dock", "portal"), sides=("outside", "inside"))
     said = explain(traced(site, [*cross(0, 1, 2), Status(None, "online", "", T0 + 60)]), "rfid", UTC)
     assert [one.what for one in said.events] == ["passed in dock"]
-    assert "outside before inside, so it passed in" in said.events[0].why
+    assert re.search(r"outside in the middle .*; inside in the middle .*: it passed in \(score \+", said.events[0].why)
     said = explain(traced(site, [*cross(0, 2, 1), Status(None, "online", "", T0 + 60)]), "rfid", UTC)
-    assert "inside before outside, so it passed out" in said.events[0].why
+    assert re.search(r"inside in the middle .*; outside in the middle .*: it passed out \(score -", said.events[0].why)
 
 
 def test_a_portal_says_why_there_was_no_passage() -> None:
     site = rules(point("dock", "portal"), sides=("outside", "inside"))
-    beside = [read(n / 10, 1, -55.0) for n in range(30)]
-    said = explain(traced(site, [*beside, Status(None, "online", "", T0 + 90)]), "rfid", UTC)
-    assert said.events == []
-    assert any("no passage, the inside never heard it" in note for note in said.notes)
+    later = Status(None, "online", "", T0 + 90)
+
+    def note(*seen: Read) -> str:
+        said = explain(traced(site, [*seen, later]), "rfid", UTC)
+        assert said.events == []
+        return said.notes[0]
+
+    near = [read(n / 10, 1, -70.0 + n if n < 15 else -40.0 - n) for n in range(30)]
+    assert "no passage, the inside never heard it" in note(*near)
+    stands = [read(n / 20, 1 + n % 2, -55.0) for n in range(200)]
+    assert "no antenna heard it come and go in 10 s: it stood in the field" in note(*stands)
+    turns = [read(n / 20, 1 + n % 2, -70.0 + 0.25 * min(n, 160 - n) - 5.0 * (n % 2)) for n in range(161)]
+    assert "it turned back or stood in the door (score" in note(*turns)
+    [alone] = explain(
+        traced(rules(point("dock", "portal", min_reads=3), sides=("outside", "inside")), [read(0), later]), "rfid", UTC
+    ).notes
+    assert "read only 1 times (min_reads 3)" in alone
+
+
+def test_a_portal_says_which_neighbour_heard_it_better() -> None:
+    site = Rules(
+        {"dock": point("dock", "portal", neighbours=("gate",)), "gate": point("gate", "portal", neighbours=("dock",))},
+        tuple(
+            Port("reader", n, name, side)  # type: ignore[arg-type]
+            for n, (name, side) in enumerate(
+                (("dock", "outside"), ("dock", "inside"), ("gate", "outside"), ("gate", "inside")), 1
+            )
+        ),
+    )
+    weak = [msgspec.structs.replace(one, rssi=one.rssi - 15.0) for one in cross(0, 1, 2)]  # type: ignore[operator]
+    seen = sorted([*weak, *cross(0, 3, 4)], key=lambda one: one.time)
+    said = explain(traced(site, [*seen, Status(None, "online", "", T0 + 90)]), "rfid", UTC)
+    assert [one.what for one in said.events] == ["passed in gate"]
+    assert any("no passage, gate heard it better (neighbours)" in note for note in said.notes)
 
 
 def test_a_window_leaves_out_what_lies_outside_but_knows_where_it_was() -> None:
