@@ -1,6 +1,6 @@
 """What a portal heard of one object, run by run, and why it was a passage or none: in words. Pure.
 
-It weighs each run as the rule does (`gateway.location.evidence`). The rule decides on all that crossed together: what one
+It weighs each run as the rule does (`gateway.location.evidence`). That decides on all that crossed together: what one
 object says by itself is told beside what was decided.
 """
 
