@@ -26,7 +26,7 @@ SMOOTH: Final = 0.4
 SILENT: Final = 1.0
 """Seconds without a read after which it is over: at the edge of the field a tag is heard now and then."""
 
-LONGEST: Final = 4.0
+LONGEST: Final = 10.0
 """Seconds after its first read after which an object is told in any case, where `peak_wait` is `auto`."""
 
 RISE: Final = 10.0
@@ -109,7 +109,7 @@ class Peaks:
         self._learns = wait is None
         self.longest = LONGEST if wait is None else wait
         """Seconds that an object waits for its peak."""
-        self.silent = max(SILENT, self.longest / 4.0)
+        self.silent = max(SILENT, self.longest / 8.0)
         """Seconds without a read after which it waits no longer."""
         self.hold = self._rising >= _HOLD if wait is None else wait > 0.0
         """Whether objects wait."""
