@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 from typing import NamedTuple
@@ -57,28 +58,23 @@ def runs(trace: Trace) -> list[Run]:
 
 
 def _at(trace: Trace, portal: str) -> Iterator[Run]:
-    reads = sorted((one for one in trace.reads if one.read_point == portal and not one.unused), key=_time)
+    reads = [one for one in trace.reads if one.read_point == portal and not one.unused]
+    told = deque(one for one in trace.transitions if one.kind == "passed" and one.read_point == portal)
     begin = 0
     for at in range(1, len(reads) + 1):
         if at == len(reads) or reads[at].time - reads[at - 1].time > QUIET:
-            yield _run(trace, portal, reads[begin:at])
+            yield _run(trace, portal, reads[begin:at], told)
             begin = at
 
 
-def _time(seen: Seen) -> float:
-    return seen.time
-
-
-def _run(trace: Trace, portal: str, reads: list[Seen]) -> Run:
+def _run(trace: Trace, portal: str, reads: list[Seen], told: deque[Transition]) -> Run:
     begin, end = reads[0].time, reads[-1].time
-    told = [
-        one
-        for one in trace.transitions
-        if one.kind == "passed" and one.read_point == portal and one.first_seen <= end and one.last_seen >= begin
-    ]
+    while told and told[0].last_seen < begin:
+        told.popleft()
+    passed = told[0] if told and told[0].first_seen <= end else None
     inside = _flank([one for one in reads if one.side != "outside"])
     outside = _flank([one for one in reads if one.side == "outside"])
-    return Run(portal, begin, end, inside, outside, _weighed(trace, reads), told[-1] if told else None)
+    return Run(portal, begin, end, inside, outside, _weighed(trace, reads), passed)
 
 
 def _flank(reads: list[Seen]) -> Flank | None:

@@ -17,6 +17,12 @@ from gateway.model import ReadPoint
 WIDTH, LEFT, RIGHT = 960.0, 62.0, 168.0
 HEARD, WEIGHED, BAND, GAP = 190.0, 130.0, 26.0, 34.0
 _WRAP = 148
+MANY = 3000
+"""Reads from which on one place has one dot, and points from which on a line leaves some out."""
+
+TOLD = 40
+"""Events that have a number and words."""
+
 _SILENCE = 3.0
 """Seconds without a look at what is weighed over which no line is drawn."""
 
@@ -33,7 +39,7 @@ class Picture:
         self._parts: list[str] = []
         self._y = 0.0
         self._top = 0.0
-        self._events = sorted(trace.decided, key=lambda one: (one.transition.time, one.transition.decided))
+        self._events = trace.decided
         antennas = sorted({(one.read_point, one.device, str(one.antenna or "")) for one in trace.reads})
         self._series = {(device, antenna): at for at, (_, device, antenna) in enumerate(antennas)}
         names = [name for name, point in trace.rules.read_points.items() if point.kind == "zone"]
@@ -77,10 +83,11 @@ class Picture:
 
     def _points(self, reads: list[Seen], scale: Level, *, used: bool) -> Iterator[tuple[float, float]]:
         drawn = set()
+        digits = 1 if len(self._trace.reads) < MANY else None
         for one in reads:
             if bool(one.unused) != used:
                 level = one.level if one.level is not None and one.level > NO_LEVEL else scale.low
-                place = round(self._time.x(one.time), 1), round(scale.y(level), 1)
+                place = float(round(self._time.x(one.time), digits)), float(round(scale.y(level), digits))
                 if place not in drawn:
                     drawn.add(place)
                     yield place
@@ -141,6 +148,7 @@ class Picture:
 
     def _lines(self, found: list[tuple[float, float]], scale: Level, colour: str, dash: str = "") -> None:
         """Through the points, not over silences."""
+        found = found[:: 1 + len(found) // MANY]
         run: list[tuple[float, float]] = []
         before = found[0][0] if found else 0.0
         for time, level in [*found, (float("inf"), 0.0)]:
@@ -237,7 +245,9 @@ class Picture:
             level = sum(1 for place in places[-3:] if abs(place - x) < 18) % 2
             y = self._top - 8 - 15 * level
             places.append(x)
-            drawn.append(svg.line(x, y + 6, x, bottom, "#111111", width=1.2))
+            drawn.append(svg.line(x, y + 6, x, bottom, "#111111", width=1.2 if index <= TOLD else 0.4))
+            if index > TOLD:
+                continue
             if decided - x > 3:
                 drawn.append(svg.line(x, y + 2, decided, y + 2, "#111111", dash="1 2"))
                 drawn.append(svg.line(decided, y - 2, decided, y + 6, "#111111"))
@@ -246,8 +256,10 @@ class Picture:
         return drawn
 
     def _texts(self) -> None:
-        for index, one in enumerate(self._events, 1):
+        for index, one in enumerate(self._events[:TOLD], 1):
             self._paragraph(f"{index}  {clock(one.transition.time, self._zone)}  {self._reasons.event(one)}")
+        if len(self._events) > TOLD:
+            self._paragraph(f"and {len(self._events) - TOLD} more: look at less of it, with --from and --to")
         for note in self._reasons.notes():
             self._paragraph(f"•  {note}")
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from datetime import tzinfo
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from gateway.explain import doors
 from gateway.explain.clock import clock, day, label, lasting
 from gateway.explain.trace import Decided, Seen, Trace, Weighed
 from gateway.location.patience import BEACONS, TIMEOUT
 from gateway.model import ReadPoint, Transition
+
+MOST, COUNTED = 12, 1000
+"""Notes of one kind that are told, and that are counted beyond."""
 
 
 class Reasons:
@@ -102,13 +106,13 @@ class Reasons:
         """What else there is to know, the most important first."""
         yield from self._never()
         yield from self._still()
-        yield from self._no_moves()
-        for run in self._runs:
-            if run.passed is None:
-                yield f"{run.portal}: {doors.why(run, self._runs, self._trace, self._zone)}"
-        yield from self._no_second()
-        yield from self._unused()
-        yield from self._outages()
+        for kind in (self._no_moves, self._no_passages, self._no_second, self._unused, self._outages):
+            found = kind()
+            yield from islice(found, MOST)
+            more = sum(1 for _ in islice(found, COUNTED))
+            if more:
+                count = f"{more} or more" if more == COUNTED else str(more)
+                yield f"and {count} like these: look at less of it, with --from and --to"
         if self._trace.every > 1:
             yield f"of a flood not all is remembered: at times only every {self._trace.every}th read is shown here"
         learned = [(label(*port), offset) for port, offset in self._trace.learned.items() if abs(offset) >= 0.05]
@@ -138,17 +142,25 @@ class Reasons:
             since = day(self._trace.placed, self._zone)
         yield f"in {zone} since {since}; {silent}, and departs after {self._timeout(zone)}"
 
+    def _no_passages(self) -> Iterator[str]:
+        for run in self._runs:
+            if run.passed is None:
+                yield f"{run.portal}: {doors.why(run, self._runs, self._trace, self._zone)}"
+
     def _no_moves(self) -> Iterator[str]:
         """Who might have taken it, and by how much it was too little."""
+        times = [one.time for one in self._trace.weighed]
+        left = {(one.origin, one.time) for one in self._trace.transitions if one.kind == "moved"}
         for begin, end, zone in self._trace.spans():
-            if zone not in self._trace.rules.read_points:
+            if zone not in self._trace.rules.read_points or (zone, end) in left:
                 continue
-            inside = [one for one in self._trace.weighed if begin <= one.time <= end and one.here == zone]
+            some = self._trace.weighed[bisect_left(times, begin) : bisect_right(times, end)]
+            inside = [one for one in some if one.here == zone]
             leads = [(best[1], best[0]) for one in inside if (best := _rival(one, zone)) is not None]
             if not leads:
                 continue
             lead, rival = max(leads)
-            if lead > 0.0 and all(one.origin != zone or one.time != end for one in self._trace.transitions):
+            if lead > 0.0:
                 yield f"{rival} was stronger than {zone} by {lead:.1f} dB at most; {_needed(self._trace.point(rival))}"
 
     def _no_second(self) -> Iterator[str]:

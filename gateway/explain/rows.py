@@ -49,12 +49,12 @@ def step(trace: Trace) -> float:
 
 def rows(trace: Trace, reasons: Reasons, every: float) -> Iterator[Row]:
     """Those in which something was heard or happened."""
-    reads = sorted(trace.reads, key=lambda one: one.time)
+    reads = trace.reads
     times = [one.time for one in reads]
     looks = [one.time for one in trace.weighed]
     spans = list(trace.spans())
     events: dict[int, list[str]] = {}
-    for one in sorted(trace.decided, key=lambda one: one.transition.time):
+    for one in trace.decided:
         events.setdefault(math.floor(one.transition.time / every), []).append(reasons.headline(one.transition))
     numbers = sorted({math.floor(time / every) for time in times} | set(events))
     for number in numbers:

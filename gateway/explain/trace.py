@@ -107,6 +107,7 @@ class Trace(msgspec.Struct, kw_only=True):
     """All about one object from `begin` to `end` (Unix seconds). `initial` is the zone it was in before,
     since `placed`.
 
+    `reads`, `weighed` and `decided` are in order of time.
     Of a running gateway `since` is how far back it remembers; of so many reads as `every` one was kept.
     """
 
@@ -130,7 +131,7 @@ class Trace(msgspec.Struct, kw_only=True):
     @property
     def transitions(self) -> list[Transition]:
         """What was decided, in the order in which it happened."""
-        return sorted((one.transition for one in self.decided), key=lambda one: (one.time, one.decided))
+        return [one.transition for one in self.decided]
 
     def point(self, name: str) -> ReadPoint:
         """A read point by name."""
@@ -331,10 +332,10 @@ class Tracer:
             end=end,
             initial=self._initial,
             placed=self._placed,
-            reads=self._reads.items,
+            reads=sorted(self._reads.items, key=lambda one: one.time),
             count=self._count,
             weighed=self._weighed.items,
-            decided=decided,
+            decided=sorted(decided, key=lambda one: (one.transition.time, one.transition.decided)),
             outages=[one for one in self._outages if one.end >= begin and one.begin <= end],
             gates=[one for one in self._gates if begin <= one.time <= end],
             learned=self._engine.learned(),

@@ -290,6 +290,19 @@ def test_pictures_of_all_kinds_are_drawn() -> None:
     ET.fromstring(alone)
 
 
+def test_a_tag_that_does_the_same_thousands_of_times_is_told_in_a_page() -> None:
+    site = rules(point("dock", "portal"), sides=("outside", "inside"))
+    passes = [read(10 * n + k / 10, 1, -50.0) for n in range(1500) for k in range(3)]
+    said = explain(traced(site, [*passes, Status(None, "online", "", T0 + 20_000)]), "rfid", UTC)
+    assert len(said.notes) < 20
+    assert "and 1000 or more like these" in said.notes[-1]
+    belt = traced(rules(point("belt", "checkpoint", dedup=1.0)), [read(2 * n) for n in range(2000)])
+    assert len(belt.decided) == 2000
+    drawn = draw(belt, UTC)
+    assert "and 1960 more" in drawn
+    assert drawn.count("<text") < 120
+
+
 def test_of_very_many_every_second_is_kept_over_and_over() -> None:
     many: Thinned[int] = Thinned()
     for n in range(3 * KEPT):
