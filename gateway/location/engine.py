@@ -220,17 +220,10 @@ class Engine:
             self._steps.close()
         step = step_before(now)
         if self._steps.ready:
-            self._weigh(step, out)
+            self._steps.weigh(step, now, out)
         if not self._steps.ready:
             self._expire(step, out)
         return out
-
-    def _weigh(self, step: float, out: list[Outcome]) -> None:
-        """A slice of what was heard until that step, or in the one that runs, where it is a flood."""
-        some = self._steps.take()
-        step = max(step, min(some[-1][0], self._now))
-        for time, _, _, level, name, read, place, hear in some:
-            hear(read, name, place, level, time, step, out)
 
     def _expire(self, now: float, out: list[Outcome]) -> None:
         for rule in self._stepping:
@@ -243,17 +236,11 @@ class Engine:
         if self._now == -math.inf:
             return []
         out = self.advance(self._now)
-        self._hasten(out)
+        self._steps.weigh_all(self._now, out)
         self._expire(self._now, out)
         for checkpoint in self._checkpoints.values():
             checkpoint.settle(self._now, out)
         return out
-
-    def _hasten(self, out: list[Outcome]) -> None:
-        """Weigh all that waits for the end of its step."""
-        self._steps.close()
-        while self._steps.ready:
-            self._weigh(self._now, out)
 
     def _begin(self, now: float, out: list[Outcome]) -> None:
         """The first time there is: restored presence waits from here."""
@@ -342,7 +329,7 @@ class Engine:
         out: list[Outcome] = []
         if self._now == -math.inf:
             return out
-        self._hasten(out)
+        self._steps.weigh_all(self._now, out)
         for name, portal in self._portals.items():
             self._portals[name] = portal.step(by, self._now, out)
         self._now += by
@@ -366,7 +353,7 @@ class Engine:
         """New rules between two observations. Presence is kept; what left the configuration departs."""
         out = self.advance(now)
         now = self._now
-        self._hasten(out)
+        self._steps.weigh_all(self._now, out)
         self._floor.replace(rules)
         self._watch.replace()
         self._admission.replace(rules)

@@ -79,9 +79,16 @@ class Steps:
         heard.reverse()
         self.ready = heard + self.ready if self.ready else heard
 
-    def take(self) -> list[Heard]:
-        """A slice of what is ready, in order."""
+    def weigh(self, step: float, now: float, out: list[Outcome]) -> None:
+        """A slice of what is ready, decided at `step`, the last one that ended; of a flood, then."""
         some = self.ready[-SLICE:]
         del self.ready[-SLICE:]
-        some.reverse()
-        return some
+        step = max(step, min(some[0][0], now))
+        for time, _, _, level, name, read, place, hear in reversed(some):
+            hear(read, name, place, level, time, step, out)
+
+    def weigh_all(self, now: float, out: list[Outcome]) -> None:
+        """All that is ready, or waits for the end of its step."""
+        self.close()
+        while self.ready:
+            self.weigh(now, now, out)
