@@ -12,6 +12,7 @@ import msgspec
 
 from drivers.contract import Read, Signal, Status
 from drivers.lines import format_line
+from gateway import counting
 from gateway.config.site import Device, Segment, Site
 from gateway.control import protocol
 from gateway.control.feed import Feed
@@ -120,6 +121,15 @@ class Answers:
                 return recalled(self._memory(), request.subject)
             case protocol.Orphans():
                 return self._orphans(request)
+            case protocol.Standing():
+                return self._standing()
+            case protocol.Names():
+                return self._names(request)
+            case _:
+                return self._of_outbox(request)
+
+    def _of_outbox(self, request: protocol.AnyOutboxAsk) -> AsyncGenerator[bytes, None]:
+        match request:
             case protocol.OutboxList():
                 return self._list(request)
             case protocol.OutboxShow():
@@ -158,6 +168,20 @@ class Answers:
     async def _orphans(self, request: protocol.Orphans) -> AsyncGenerator[bytes, None]:
         for one in self._parts.directory.orphans.listed(self._parts.engine.sightings())[: request.limit]:
             yield msgspec.json.encode(one) + b"\n"
+
+    async def _standing(self) -> AsyncGenerator[bytes, None]:
+        engine, points = self._parts.engine, self._parts.segment.rules.read_points
+        zones = {name: counting.Zone(*engine.observing(name)) for name in engine.zones}
+        kinds = {name: point.kind for name, point in points.items()}
+        standing = engine.standing()
+        yield msgspec.json.encode(counting.Standing(kinds, zones, self._parts.directory.rows)) + b"\n"
+        for page in counting.pages(standing):
+            yield msgspec.json.encode(page) + b"\n"
+
+    async def _names(self, request: protocol.Names) -> AsyncGenerator[bytes, None]:
+        if len(request.keys) > counting.KEYS:
+            raise ValueError(f"{len(request.keys)} keys: ask for {counting.KEYS} at a time")
+        yield msgspec.json.encode([self._parts.directory.name(key) for key in request.keys]) + b"\n"
 
     async def _list(self, request: protocol.OutboxList) -> AsyncGenerator[bytes, None]:
         named = request.state, request.limit, request.after, request.reason, request.since

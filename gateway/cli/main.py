@@ -37,6 +37,7 @@ COMMANDS = {
     "asyncapi": Lazy("gateway.cli.asyncapi:asyncapi", "Print the MQTT side as an AsyncAPI document."),
     "check": Lazy("gateway.cli.check:check", "Check a site FILE: all its errors in one pass."),
     "completion": Lazy("gateway.cli.completion:completion", "Print the completion script of SHELL."),
+    "count": Lazy("gateway.cli.count:count", "Hold a physical count against what is present."),
     "demo": Lazy("gateway.cli.demo:demo", "Show reads becoming events at a central service."),
     "explain": Lazy("gateway.cli.explain:explain", "Explain why a tag is where it is."),
     "orphans": Lazy("gateway.cli.orphans:orphans", "List identifiers without a GS1 id."),

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape as escape_markup
 from rich.table import Table
 
+from gateway.counting import Count, Difference
 from gateway.describe import printable
 from gateway.identity.orphans import Orphan
 from gateway.outbox.values import Entry
@@ -149,6 +150,37 @@ def print_orphans(found: Sequence[tuple[str, Orphan]], console: Console | None =
             escape(segment),
         )
     (console or screen()).print(table)
+
+
+LISTED = 1000
+"""Differences that a person is shown."""
+
+
+def print_count(count: Count, console: Console | None = None) -> None:
+    """A count: its figures, then what is not in both."""
+    console = console or screen()
+    table = Table.grid(padding=(0, 2))
+    table.add_row(f"[bold]{escape(count.read_point)}[/]", f"accuracy {count.accuracy:.1%}")
+    again = f", {count.repeated} lines again" if count.repeated else ""
+    table.add_row("", f"{count.counted} counted{again}, {count.present} present, {count.matched} in both")
+    table.add_row("", f"{len(count.missing)} missing, {len(count.extra)} extra, {len(count.misplaced)} misplaced")
+    console.print(table)
+    found = (*count.missing, *count.extra, *count.misplaced)
+    if found:
+        console.print(_differences(found[:LISTED]))
+    if len(found) > LISTED:
+        console.print(f"and {len(found) - LISTED} more: --csv-out has them all")
+
+
+def _differences(found: Sequence[Difference]) -> Table:
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for column in ("difference", "object", "as counted", "line", "present at"):
+        table.add_column(column, overflow="fold")
+    for one in found:
+        place = f"{one.read_point} ({one.segment})" if one.read_point else "-"
+        line = "" if one.line is None else str(one.line)
+        table.add_row(one.difference, escape(one.id), escape(one.identifier or "-"), line, escape(place))
+    return table
 
 
 def print_entries(entries: Sequence[Entry], console: Console | None = None) -> None:

@@ -53,6 +53,16 @@ class Orphans(Ask, frozen=True, tag="orphans"):
     limit: int = 1000
 
 
+class Standing(Ask, frozen=True, tag="standing"):
+    """What is in the zones: one line, a `counting.Standing`, then a `counting.Page` a line."""
+
+
+class Names(Ask, frozen=True, tag="names"):
+    """The GS1 ids that the identity map gives to what has these keys: one line, a list with null where it has none."""
+
+    keys: tuple[str, ...]
+
+
 class OutboxList(Ask, frozen=True, tag="outbox.list"):
     """Rows of the outbox in a state, oldest first, after row `after`; with a `reason`, in that state `since` then."""
 
@@ -79,7 +89,8 @@ class OutboxResend(Ask, frozen=True, tag="outbox.resend"):
     dry_run: bool = False
 
 
-AnyAsk = Status | Tail | Record | Explain | Orphans | OutboxList | OutboxShow | OutboxResend
+AnyOutboxAsk = OutboxList | OutboxShow | OutboxResend
+AnyAsk = Status | Tail | Record | Explain | Orphans | Standing | Names | AnyOutboxAsk
 
 CHANGES: tuple[type[Ask], ...] = (OutboxResend,)
 """Requests that change something."""

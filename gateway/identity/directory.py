@@ -23,6 +23,10 @@ class Directory:
         """Of the identity map; 0 without one."""
         return 0 if self._identities is None else len(self._identities)
 
+    def name(self, key: str) -> str | None:
+        """The GS1 id that the identity map gives to what has this key (`mapping.key`)."""
+        return None if self._identities is None else self._identities.name(key)
+
     def replace(self, identities: IdentityMap | None) -> bool:
         """Take another map; False if it is the one there is."""
         if identities is self._identities:

@@ -151,6 +151,11 @@ class IdentityMap:
         self._lines = None
         self._numbers.clear()
 
+    def name(self, key: str) -> str | None:
+        """The GS1 id that a row gives to what has this `key`."""
+        row = self._slots[self._slot(hash(key) & _MASK)] - 1
+        return self._text(row) if row >= 0 else None
+
     def find(self, identity: Identity) -> Identity | None:
         """The identity it stands for, what was read in `raw`; None where no row names another."""
         row = self._slots[self._slot(hash(key(identity)) & _MASK)] - 1

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
+from gateway.model import Present
 from gateway.outbox import database, migrations, queries
 from gateway.outbox.lock import exclusive
+from gateway.outbox.presence import Presence
 from gateway.outbox.values import STATES, Entry, OutboxError, Row, Selection, State
 
 
@@ -50,6 +52,10 @@ class Stopped:
             if row is not None:
                 return row
         return None
+
+    def present(self) -> list[Present]:
+        """What was present at the last commit."""
+        return Presence(self._sql).load()
 
     def payloads(self) -> Iterator[bytes]:
         """Every event in the file, as stored, oldest first."""

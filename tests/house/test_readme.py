@@ -103,7 +103,15 @@ def commands(program: str) -> list[tuple[str, str]]:
 def floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files that commands in the documents name."""
     monkeypatch.chdir(tmp_path)
-    for file in ("site.yaml", "other.yaml", "dock.jsonl", "demo/site.yaml", "demo/floor.jsonl", "RECORDING"):
+    for file in (
+        "site.yaml",
+        "other.yaml",
+        "dock.jsonl",
+        "demo/site.yaml",
+        "demo/floor.jsonl",
+        "RECORDING",
+        "scanned.csv",
+    ):
         Path(file).parent.mkdir(exist_ok=True)
         Path(file).touch()
     return tmp_path
