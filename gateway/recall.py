@@ -114,7 +114,7 @@ async def recalled(memory: Memory, text: str) -> AsyncGenerator[bytes, None]:
 def _known(memory: Memory, subject: Subject) -> Identity | None:
     """Who is present, or had a decision, without a read that is remembered."""
     for name in subject.names:
-        present, _ = memory.engine.weighed(name)
+        present, *_ = memory.engine.weighed(name)
         if present is not None:
             return present.object
     nothing = Read("epc", b"", 0.0)
@@ -125,9 +125,10 @@ def _material(memory: Memory, identity: Identity | None, search: _Search, every:
     history, engine = memory.history, memory.engine
     told: list[Transition] = []
     placed: Present | None = None
+    patience = 0.0
     if identity is not None:
         told = [one for one in history.told if one.object.uri == identity.uri]
-        now, _ = engine.weighed(identity.uri)
+        now, _, patience = engine.weighed(identity.uri)
         zone = before(now, told)
         since = now.since if now is not None and not told else history.since or 0.0
         placed = None if zone is None else Present(identity, zone, since, since, "zone")
@@ -141,6 +142,7 @@ def _material(memory: Memory, identity: Identity | None, search: _Search, every:
         learned=tuple(Learned(device, antenna, offset) for (device, antenna), offset in engine.learned().items()),
         identity=identity,
         placed=placed,
+        patience=patience,
         told=tuple(told),
         others=() if identity is not None else tuple(others[:OTHERS]),
     )

@@ -28,7 +28,7 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
     """The first line of the answer. Behind it come recording lines, or `others` where nobody met the object.
 
     `since` is how far back the gateway remembers, `time` now; of `every` reads one was kept. `placed` is where it was
-    at that time, `told` what was decided since.
+    at that time, `told` what was decided since, `patience` for how long it may be silent now (s).
     """
 
     time: float
@@ -39,6 +39,7 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
     learned: tuple[Learned, ...] = ()
     identity: Identity | None = None
     placed: Present | None = None
+    patience: float = 0.0
     told: tuple[Transition, ...] = ()
     others: tuple[Known, ...] = ()
 
@@ -73,6 +74,7 @@ def traced(
     if trace is not None:
         trace.learned = {(one.device, one.antenna): one.offset for one in material.learned}
         trace.every = material.every
+        trace.patience = material.patience
         trace.since = material.since
     return trace, []
 

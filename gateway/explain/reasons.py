@@ -12,7 +12,7 @@ from itertools import islice, pairwise
 from gateway.explain import doors
 from gateway.explain.clock import clock, day, label, lasting
 from gateway.explain.trace import Decided, Seen, Trace, Weighed
-from gateway.location.patience import BEACONS, TIMEOUT
+from gateway.location.patience import BEACONS
 from gateway.model import ReadPoint, Transition
 
 MOST, COUNTED = 12, 1000
@@ -75,7 +75,7 @@ class Reasons:
         last = f"last heard at {self._clock(told.time)}"
         if told.reason == "timeout":
             silent = lasting(max(told.decided - told.last_seen, 0.0))
-            return f"{last}, then not for {silent} while its antennas observed ({self._timeout(told.read_point)})"
+            return f"{last}, then not for {silent} while its antennas observed ({self._timeout(told.read_point, 0.0)})"
         if told.reason == "unobserved":
             gap = told.unobserved or (told.last_seen, told.decided)
             return (
@@ -140,7 +140,7 @@ class Reasons:
         since = self._clock(begin)
         if begin <= self._trace.begin and self._trace.initial == zone and self._trace.placed is not None:
             since = day(self._trace.placed, self._zone)
-        yield f"in {zone} since {since}; {silent}, and departs after {self._timeout(zone)}"
+        yield f"in {zone} since {since}; {silent}, and departs after {self._timeout(zone, self._trace.patience)}"
 
     def _no_passages(self) -> Iterator[str]:
         for run in self._runs:
@@ -199,13 +199,12 @@ class Reasons:
     def _last_heard(self, zone: str) -> float | None:
         return max((one.time for one in self._trace.reads if one.read_point == zone and not one.unused), default=None)
 
-    def _timeout(self, zone: str) -> str:
+    def _timeout(self, zone: str, patience: float) -> str:
         point = self._trace.point(zone)
         if point.presence_timeout is not None:
             return f"presence_timeout {lasting(point.presence_timeout)}"
-        if self._trace.identity.scheme in BEACONS:
-            return "presence_timeout auto: ten of the beacon's intervals"
-        return f"presence_timeout auto: {lasting(TIMEOUT)}"
+        beacon = ", ten of its intervals" if self._trace.identity.scheme in BEACONS else ""
+        return f"{lasting(patience)} (presence_timeout auto{beacon})" if patience else f"presence_timeout auto{beacon}"
 
     def _ranking(self, weighed: Weighed | None) -> str:
         if weighed is None:

@@ -105,7 +105,7 @@ class Thinned(Generic[T]):
 
 class Trace(msgspec.Struct, kw_only=True):
     """All about one object from `begin` to `end` (Unix seconds). `initial` is the zone it was in before,
-    since `placed`.
+    since `placed`; `patience` is for how long it may be silent at the end (s).
 
     `reads`, `weighed` and `decided` are in order of time.
     Of a running gateway `since` is how far back it remembers; of so many reads as `every` one was kept.
@@ -125,6 +125,7 @@ class Trace(msgspec.Struct, kw_only=True):
     outages: list[Outage]
     gates: list[Gated]
     learned: dict[tuple[str, Antenna | None], float]
+    patience: float = 0.0
     every: int = 1
     since: float | None = None
 
@@ -183,6 +184,7 @@ class Tracer:
         self._reads: Thinned[Seen] = Thinned()
         self._weighed: Thinned[Weighed] = Thinned()
         self._waiting = math.inf
+        self._patience = 0.0
         self._count = 0
         self._decided: list[Decided] = []
         self._outages: list[Outage] = []
@@ -266,7 +268,7 @@ class Tracer:
         """What is weighed now, of reads until that time."""
         assert self._identity is not None
         self._waiting = math.inf
-        here, zones = self._engine.weighed(self._identity.uri)
+        here, zones, self._patience = self._engine.weighed(self._identity.uri)
         if not zones:
             return None
         weighed = Weighed(time, here.read_point if here is not None else None, tuple(zones))
@@ -339,6 +341,7 @@ class Tracer:
             outages=[one for one in self._outages if one.end >= begin and one.begin <= end],
             gates=[one for one in self._gates if begin <= one.time <= end],
             learned=self._engine.learned(),
+            patience=self._patience,
         )
 
     def _nearest(self, told: Transition) -> Weighed | None:

@@ -275,18 +275,18 @@ class Engine:
             found.setdefault(one.read_point, []).append(one.object.uri)
         return found
 
-    def weighed(self, uri: str) -> tuple[Present | None, list[tuple[str, float]]]:
-        """Where an object is among the zones, and (zone, dB) of what is weighed for it, the strongest first."""
-        rule, tag = self._zones.kept(uri)
+    def weighed(self, uri: str) -> tuple[Present | None, list[tuple[str, float]], float]:
+        """The zone an object is in, (zone, dB) of what is weighed, strongest first, and how long it may be silent."""
+        rule, tag, patience = self._zones.kept(uri)
         if tag is None:
-            return None, []
+            return None, [], 0.0
         here = rule.zones[tag.here].name if tag.here >= 0 else None
         placed = here and Present(tag.identity, here, tag.placed, tag.last_seen, "zone")
-        return placed or None, rule.strengths(tag)
+        return placed or None, rule.strengths(tag), patience(tag)
 
     def learned(self) -> dict[tuple[str, Antenna | None], float]:
         """dB that the zones' rule has learned to add to the levels of each antenna (device, port)."""
-        rule, _ = self._zones.kept("")
+        rule, *_ = self._zones.kept("")
         places = [(self._floor.places[ord(letter)], offset) for letter, offset in rule.learned()]
         return {(place.device, place.antenna): offset for place, offset in places}
 

@@ -6,7 +6,7 @@ A tag is in at most one zone. Its eventTimes never run backwards. Departures wai
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
@@ -69,9 +69,9 @@ class Zones:
                 found[tag.here].append(tag.identity.uri)
         return {zone.name: uris for zone, uris in zip(self._rule.zones, found, strict=True)}
 
-    def kept(self, uri: str) -> tuple[ZoneRule, Tag | None]:
-        """The rule, and what it keeps of an object: for who explains."""
-        return self._rule, self._objects.get(uri)
+    def kept(self, uri: str) -> tuple[ZoneRule, Tag | None, Callable[[Tag], float]]:
+        """The rule, what it keeps of an object, and for how long that may be silent: for who explains."""
+        return self._rule, self._objects.get(uri), self._patience
 
     def touched(self, limit: int) -> list[Sighting]:
         """Those whose last_seen moved on since it was stored, each once."""

@@ -428,8 +428,9 @@ def test_what_is_weighed_can_be_asked(walk, zones):
     w = walk(zones(2))
     w.stay(100.0, 110.0, 1, -50.0)
     w.stay(110.0, 110.4, 2, -70.0, step=0.1)
-    here, weighed = w.engine.weighed("urn:test:a")
+    here, weighed, patience = w.engine.weighed("urn:test:a")
+    assert patience == 30.0
     assert (here.read_point, here.since, here.last_seen) == ("z1", 100.0, pytest.approx(110.3))
     assert [zone for zone, _ in weighed] == ["z1", "z2"]
-    assert w.engine.weighed("urn:test:b") == (None, [])
+    assert w.engine.weighed("urn:test:b") == (None, [], 0.0)
     assert set(w.engine.learned()) == {("reader", 1), ("reader", 2)}

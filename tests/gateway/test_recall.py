@@ -82,7 +82,8 @@ async def test_the_running_gateway_says_why_a_tag_is_where_it_is(tmp_path: Path,
     assert arrived.what == "arrived aisle-a"
     assert "aisle-a is the strongest" in arrived.why
     assert [row.zone for row in value.rows][-1] == "aisle-a"
-    assert any("in aisle-a since" in note for note in value.notes)
+    assert "in aisle-a since" in value.notes[0]
+    assert "departs after 30 s (presence_timeout auto)" in value.notes[0]
 
 
 async def test_what_was_present_before_the_gateway_started_is_so_in_its_trace(tmp_path: Path, free_port: int) -> None:
