@@ -15,8 +15,11 @@ import msgspec
 from gateway.location.evidence import Evidence, Pooled, pool
 from gateway.model import Direction, Side
 
-CLEAR: Final = 0.3
-"""Score from which a company crossed. Loads that cross have 0.5 to 1.5; who turns back is within 0.25 of nothing."""
+CLEAR: Final = 0.2
+"""Score from which a company crossed, beside its error. Loads that cross have 0.4 to 1.5, who turns back up to 0.2."""
+
+ERROR: Final = 0.2
+"""What of its error is added to that, up to half of it."""
 
 FIRM: Final = 0.5
 """Score from which one tag's own evidence counts against its company's, if that is `SURE` deviations from chance."""
@@ -43,14 +46,33 @@ APART: Final = 2.4
 CLUSTERED: Final = 4.0
 """Deviations inside of two groups by which their means lie apart if they are two."""
 
-MINGLED: Final = 0.5
-"""Share of tags with firm evidence of their own from which a company that seems to go nowhere goes both ways."""
+CAUTIOUS: Final = 0.55
+"""Share of its given error, which allows for reads that depend, that a tag of many reads has among its load."""
 
-FADE: Final = 8.0
+HANDFUL: Final = 12
+"""Reads below which it has all of it."""
+
+PLAIN: Final = 1.2
+"""Errors from which most of a company know where they went, though together it seems to go nowhere."""
+
+CHANCE: Final = 3.0
+"""Deviations from chance of how many say the contrary if they are another load."""
+
+FADE: Final = 7.0
 """dB by which a load that has gone through is below its strongest on the side it came from."""
+
+SETTLED: Final = 3.0
+"""Seconds after its middle from which a load that is still heard may have gone through, and `LONG` spreads."""
+
+LONG: Final = 2.0
 
 LATELY: Final = 1.5
 """Seconds that this is looked at."""
+
+
+def clear(whole: Pooled) -> float:
+    """The score from which a company crossed."""
+    return CLEAR + ERROR * min(whole.error, CLEAR / ERROR / 2.0)
 
 
 class Decided(msgspec.Struct):
@@ -129,6 +151,12 @@ def _cut(ordered: list[Evidence]) -> int | None:
     return best if means[1] - means[0] > CLUSTERED * within else None
 
 
+def settles(company: list[Evidence]) -> float:
+    """From when it may be told that a load which is still heard has gone through."""
+    whole = pool(company)
+    return whole.centre + max(SETTLED, LONG * whole.spread)
+
+
 def gone(company: list[Evidence], sides: Mapping[int, Side | None]) -> list[Evidence]:
     """Who of a load has clearly gone through: the side it came from does not hear him any more as it did."""
     whole = pool(company)
@@ -153,22 +181,52 @@ def ways(company: list[Evidence], *, one_sided: bool) -> list[Decided]:
     if not company:
         return []
     whole = pool(company)
-    firm = [one for one in company if _firm(one)]
-    if abs(whole.score) < CLEAR:
-        if len(firm) >= 2 and len(firm) >= MINGLED * len(company):
-            groups = ([one for one in company if (_alone(one).score > 0.0) == inwards] for inwards in (True, False))
-            return [decided for group in groups if group for decided in _one_way(group, one_sided=one_sided)]
+    if _mingled(company, whole):
+        return [decided for group in _by_sign(company) if group for decided in _one_way(group, one_sided=one_sided)]
+    if abs(whole.score) < clear(whole):
         return _vague(company, whole, one_sided=one_sided)
-    contrary = [one for one in firm if _alone(one).score * whole.score < 0.0]
+    contrary = [one for one in company if _firm(one) and _alone(one).score * whole.score < 0.0]
     if len(contrary) < FEW * len(company):
         contrary = [one for one in contrary if abs(one.sure) >= CERTAIN]
     found = _one_way([one for one in company if one not in contrary], one_sided=one_sided)
     return found + (_one_way(contrary, one_sided=one_sided) if contrary else [])
 
 
+def _mingled(company: list[Evidence], whole: Pooled) -> bool:
+    """Whether more tags than chance explains say the contrary of the rest: two loads met."""
+    each = [(_alone(one).score, _error(one)) for one in company if one.both]
+    if len(each) < 2:
+        return False
+    usual = sorted(abs(score) for score, _ in each)[len(each) // 2]
+    error = sorted(error for _, error in each)[len(each) // 2]
+    if abs(whole.score) < clear(whole) and usual < PLAIN * error:
+        return False
+    size = max(usual, abs(whole.score))
+    fewer = min(sum(score > 0.0 for score, _ in each), sum(score < 0.0 for score, _ in each))
+    chance = sum(math.erfc(size / (error * math.sqrt(2.0))) for _, error in each) / 2.0
+    return fewer > chance + CHANCE * math.sqrt(chance) + (abs(whole.score) >= clear(whole))
+
+
+def _error(one: Evidence) -> float:
+    """By how much one tag's score differs from its load's."""
+    return (1.0 if len(one.run) < HANDFUL else CAUTIOUS) * _alone(one).error
+
+
+def _by_sign(company: list[Evidence]) -> tuple[list[Evidence], list[Evidence]]:
+    """Those who went in and those who went out; who cannot say goes with those in the door at his time."""
+    clear = [one for one in company if abs(_alone(one).score) >= _error(one)]
+    groups = [one for one in clear if _alone(one).score > 0.0], [one for one in clear if _alone(one).score < 0.0]
+    middles = [_centre(sorted(group, key=lambda one: one.middle)) if group else math.inf for group in groups]
+    known = {id(one) for one in clear}
+    for one in company:
+        if id(one) not in known:
+            groups[abs(one.middle - middles[0]) > abs(one.middle - middles[1])].append(one)
+    return groups
+
+
 def _one_way(company: list[Evidence], *, one_sided: bool) -> list[Decided]:
     whole = pool(company)
-    if abs(whole.score) < CLEAR:
+    if abs(whole.score) < clear(whole):
         return _vague(company, whole, one_sided=one_sided)
     return [Decided("in" if whole.score > 0.0 else "out", company, whole.centre, whole.spread)]
 

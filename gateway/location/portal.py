@@ -13,7 +13,7 @@ from typing import Final
 
 from drivers.observations import Read
 from gateway.location.admission import Admission
-from gateway.location.company import Decided, companies, gone, ways
+from gateway.location.company import Decided, companies, gone, settles, ways
 from gateway.location.crossing import QUIET, WINDOW, Crossing
 from gateway.location.evidence import FAINT, Evidence, weigh
 from gateway.location.floor import Floor, Place
@@ -47,8 +47,8 @@ STRAY: Final = 900.0
 LOOK: Final = 1.0
 """Seconds between looks at what waits."""
 
-SETTLED: Final = 3.0
-"""Seconds after which a load that is still heard may be told to have gone through."""
+AFTER: Final = 1.5
+"""Spreads of time after the middle of a crossing from which what is heard may be the next one."""
 
 WEIGHED: Final = 300
 """Tags under way that are weighed at one look, at most."""
@@ -212,7 +212,7 @@ class Portal:
             tag.keep_since(now - WINDOW)
         elif now - tag.standing > STANDING:
             tag.parked = True
-            self._end(tag, now)
+            self._end(tag, now, tag.first + WINDOW)
         else:
             self._look_at = min(self._look_at, now + LOOK)
 
@@ -221,11 +221,11 @@ class Portal:
         for tag in [tag for tag in self._objects.values() if tag.times and not tag.waiting]:
             self._end(tag, now)
 
-    def _end(self, tag: Crossing, now: float) -> None:
-        """The tag is not heard any more: what was heard of it waits for its company."""
+    def _end(self, tag: Crossing, now: float, until: float = math.inf) -> None:
+        """The tag is not heard any more, or stands: what was heard of it waits for its company."""
         self._leave(tag)
         tag.waiting = True
-        self._waiting[tag.identity.uri] = weigh(tag, tag.run(), self._sides)
+        self._waiting[tag.identity.uri] = weigh(tag, [read for read in tag.run() if read.time <= until], self._sides)
         self._look_at = min(self._look_at, now + LOOK)
 
     def _leave(self, tag: Crossing) -> None:
@@ -261,8 +261,7 @@ class Portal:
         if len(ended) == len(company):
             waits = self._heard_beside(company) and now < max(one.last for one in ended) + TOGETHER
             return [] if waits else company
-        wait = max(one.last for one in ended) + TOGETHER if ended else company[len(company) // 2].middle + SETTLED
-        if now < wait:
+        if now < (max(one.last for one in ended) + TOGETHER if ended else settles(company)):
             return []
         through = gone(company, self._sides)
         if not ended:
@@ -319,9 +318,12 @@ class Portal:
                     tag.stood(one.peaks)
             self._leave(tag)
             self._waiting.pop(one.identity.uri, None)
-            tag.waiting, tag.settled = False, True
+            still, tag.waiting, tag.settled = not tag.waiting, False, True
             tag.heard = one.first, one.last, strength(one.peaks)
-            tag.restart(tag.last)
+            if still:
+                tag.keep_since(one.middle + AFTER * one.spread)
+            else:
+                tag.restart(tag.last)
             self._wheel.arm(tag, self._due(tag))
 
     def _cut_off(self, decided: Decided) -> bool:
