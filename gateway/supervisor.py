@@ -76,6 +76,8 @@ class Supervisor:
                 async for batch in batches:
                     self._note(batch)
                     self._put(self._device, batch)
+                    # What was read is decided before more is: what waits costs memory, and time to find again.
+                    await asyncio.sleep(0)
         except DriverError as error:
             return self._failed("offline", str(error) or type(error).__name__), error.again
         except (KeyboardInterrupt, GeneratorExit):

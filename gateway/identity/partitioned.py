@@ -86,13 +86,16 @@ _HEADS = {
 def decode(row: Partitioned, value: int, size: int) -> Parsed:
     """The EPC of `size` bits whose header chose this row. ValueError if it breaks the coding table."""
     head = _HEADS.get(row.header)
-    if head is not None and size >= head:
-        left = size - head
-        number, urn, key = _head_of_many(row.header, value >> left)
-        reader = Reader(value & (1 << left) - 1, left)
-    else:
+    if head is None or size < head:
         reader = Reader(value, size)
         number, urn, key = _head(row, reader)
+    else:
+        left = size - head
+        number, urn, key, link = _head_of_many(row.header, value >> left)
+        if link is not None and left >= row.tail_bits:
+            digits = str((value & (1 << left) - 1) >> left - row.tail_bits)
+            return Parsed(row.name, row.scheme, number, f"{urn}.{digits}", link + digits)
+        reader = Reader(value & (1 << left) - 1, left)
     serial = _read_tail(row, reader)
     if serial is not None:
         urn += f".{urn_text(serial)}"
@@ -100,10 +103,15 @@ def decode(row: Partitioned, value: int, size: int) -> Parsed:
 
 
 @lru_cache(maxsize=512)
-def _head_of_many(header: int, head: int) -> tuple[int, str, str]:
-    """What objects have in common that differ by their serial alone: there are few of those, and many of each."""
+def _head_of_many(header: int, head: int) -> tuple[int, str, str, str | None]:
+    """What objects have in common that differ by their serial alone: there are few of those, and many of each.
+
+    Behind what `_head` says stands the link up to the serial, where any serial is digits and simply follows it.
+    """
     row = _ROWS[header]
-    return _head(row, Reader(head, _HEADS[header]))
+    number, urn, key = _head(row, Reader(head, _HEADS[header]))
+    simple = row.tail == "integer" and row.ai != "414" and len(str((1 << row.tail_bits) - 1)) <= row.serial_digits
+    return number, urn, key, _link(row, key, "") if simple else None
 
 
 def _head(row: Partitioned, reader: Reader) -> tuple[int, str, str]:

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from drivers.observations import Read
+from drivers.observations import Antenna, Observation, Read
 from gateway.location.admission import Admission
 from gateway.location.floor import NO_LEVEL, Floor, Place
 from gateway.location.gate import GateState
-from gateway.location.outcome import MAX_TAGS, Counts, Key, Outcome
+from gateway.location.outcome import MAX_TAGS, TOGGLE, Counts, Key, Outcome
 from gateway.location.peak import Peaks, Visit
 from gateway.location.presence import WRITE_BACK
 from gateway.location.rounds import Rounds
 from gateway.location.watch import Watch
 from gateway.model import Absent, Identity, Present, ReadPoint, Sighting, Source, Transition
+
+Antennas = frozenset[Antenna | None]
 
 SLICE = 2000
 """Slots asked about in one call, some 2 µs each."""
@@ -67,6 +69,11 @@ class Checkpoint:
         """Of what is kept at all: with no window every read is an event."""
 
     @property
+    def name(self) -> str:
+        """Of the read point."""
+        return self._point.name
+
+    @property
     def deadline(self) -> float | None:
         """When something may have been unseen long enough, or be past its peak, at the earliest."""
         unseen, past = self._rounds.deadline, self._waiting.deadline
@@ -95,6 +102,32 @@ class Checkpoint:
     def thaw(self, now: float) -> None:
         """An antenna observes again: what waited for it is asked anew."""
         self._rounds.put_all(self._objects.values(), now)
+
+    def take_repeats(self, seen: Sequence[Observation], antennas: Antennas | None, now: float) -> Sequence[Observation]:
+        """Take those that do no more than say again that an EPC is here, as nearly all do; the rest is returned.
+
+        It does what `hear` would, in one go: at a gate or with an RSSI floor there is more to ask of each. `antennas`
+        are those that stand here, None if all of the device do.
+        """
+        slots, last, visits, shortest = self._slots, self._last, self._visits, self._shortest
+        rest: list[Observation] = []
+        for read in seen:
+            if type(read) is Read and read.scheme == "epc" and (antennas is None or read.antenna in antennas):
+                slot = slots.get(read.value)
+                time = read.time
+                if (
+                    slot is not None
+                    and slot not in visits
+                    and (silence := time - last[slot]) < shortest
+                    and 0.0 <= time <= now
+                    and not (read.pc and read.pc & TOGGLE)
+                ):
+                    if silence > 0.0:
+                        last[slot] = time
+                    continue
+            rest.append(read)
+        self._counts.reads += len(seen) - len(rest)
+        return rest
 
     def hear(
         self, read: Read, key: Key, place: Place, level: float, time: float, now: float, out: list[Outcome]
@@ -329,3 +362,15 @@ class Checkpoint:
         self.settle(now, out)
         for slot in list(self._objects.values()):
             self._forget(slot, out)
+
+
+def plain(
+    checkpoints: Iterable[Checkpoint], places: Mapping[Antenna | None, Place]
+) -> list[tuple[Checkpoint, Antennas | None]]:
+    """Those where nothing is asked of a device's read but whose it is, each with its antennas (None: all it has)."""
+    found: list[tuple[Checkpoint, Antennas | None]] = []
+    for checkpoint in checkpoints:
+        here = {antenna: place for antenna, place in places.items() if place.point.name == checkpoint.name}
+        if here and checkpoint.gate is None and all(place.floor <= NO_LEVEL for place in here.values()):
+            found.append((checkpoint, None if len(places) == 1 and None in here else frozenset(here) - {None}))
+    return found

@@ -14,7 +14,7 @@ from itertools import chain
 from drivers.observations import Antenna, Observation, Read, Signal, Status
 from gateway.ids import Ids, text
 from gateway.location.admission import Admission, Met
-from gateway.location.checkpoint import Checkpoint
+from gateway.location.checkpoint import Antennas, Checkpoint, plain
 from gateway.location.floor import NO_LEVEL, Floor, Place
 from gateway.location.gate import GateState
 from gateway.location.outcome import Counts, Key, Outcome, key
@@ -70,6 +70,8 @@ class Engine:
         self._portals: dict[str, Portal] = {}
         self._hear: dict[str, Hear] = {}
         self._rivals: dict[str, list[Checkpoint]] = {}
+        self._plain: dict[str, list[tuple[Checkpoint, Antennas | None]]] = {}
+        """Of each device, checkpoints at which a repeated read is nothing more."""
         self._steps = Steps()
         self._stepping: tuple[Zones | Portal, ...] = ()
         self._lost = lost
@@ -95,6 +97,8 @@ class Engine:
         for name, checkpoint in self._checkpoints.items():
             for neighbour in self._floor.points[name].neighbours:
                 self._rivals.setdefault(neighbour, []).append(checkpoint)
+        simple = [one for name, one in self._checkpoints.items() if name not in self._rivals]
+        self._plain = {device: plain(simple, places) for device, places in self._floor.devices.items()}
 
     def _rule(self, point: ReadPoint) -> Zones | Portal | Checkpoint:
         if point.kind == "checkpoint":
@@ -137,6 +141,8 @@ class Engine:
             since = step_before(_past(first.time, now))
             if not (isinstance(first, Status) and first.antenna is None) and self._watch.meet(device, since):
                 self._thaw(now)
+        for checkpoint, antennas in self._plain.get(device, ()):
+            observations = checkpoint.take_repeats(observations, antennas, now)
         self._take(device, self._floor.devices.get(device, {}), observations, now, out)
         self._steps.noted(now)
         return out

@@ -12,7 +12,7 @@ from gateway.model import PresenceChange, Transition
 Key = bytes | tuple[str, bytes, int | None]
 """What tells identifiers apart before they are decoded: the EPC's bytes, or (scheme, value, PC word)."""
 
-_TOGGLE = 0x100
+TOGGLE = 0x100
 """PC bit 17h: an EPC of this value under another AFI is another identifier (Gen2 section 6.3.2.1.2.2)."""
 
 MAX_TAGS = 200_000
@@ -56,6 +56,6 @@ class Counts(msgspec.Struct):
 
 def key(read: Read) -> Key:
     """The key of a read: bytes where that is enough, which is nearly always."""
-    if read.scheme == "epc" and not (read.pc is not None and read.pc & _TOGGLE):
+    if read.scheme == "epc" and not (read.pc is not None and read.pc & TOGGLE):
         return read.value
     return (read.scheme, read.value, read.pc)

@@ -1,0 +1,51 @@
+"""Repeated reads are taken in one go; that decides nothing else than one by one, as an RSSI floor makes necessary."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.contract import Read, Status
+from gateway.identity.resolve import Resolver
+from gateway.location.engine import Engine
+from gateway.model import Port, ReadPoint, Rules
+
+_READS = st.builds(
+    Read,
+    scheme=st.sampled_from(["epc", "code"]),
+    value=st.sampled_from([b"0" * 12, b"1" * 12, b"(01)09521141123454(21)1"]),
+    time=st.sampled_from([-1.0, float("nan"), *(990.0 + each / 2 for each in range(80))]),
+    antenna=st.sampled_from([1, 2, 3, None]),
+    rssi=st.sampled_from([None, -60.0, -70.0]),
+    pc=st.sampled_from([None, 0x3000, 0x3100]),
+)
+_STATES = st.builds(
+    Status,
+    antenna=st.sampled_from([1, 2, None]),
+    state=st.sampled_from(["online", "offline"]),
+    cause=st.just(""),
+    time=st.sampled_from([1000.0, 1010.0]),
+)
+_BATCHES = st.lists(st.lists(_READS | _STATES, max_size=12), max_size=12)
+
+
+def story(ports, batches, floor):
+    points = {
+        name: ReadPoint(name, f"urn:test:{name}", "checkpoint", rssi_floor_dbm=floor, min_reads=least)
+        for name, least in (("one", 1), ("two", 2))
+    }
+    engine = Engine(Rules(points, tuple(ports)), Resolver().resolve)
+    told = [engine.feed("reader", batch, 1000.0 + 2.5 * number) for number, batch in enumerate(batches)]
+    return told, engine.counts, sorted(engine.sightings())
+
+
+@given(_BATCHES)
+def test_all_of_a_device_at_one_checkpoint(batches):
+    ports = [Port("reader", None, "one")]
+    assert story(ports, batches, None) == story(ports, batches, -140.0)
+
+
+@given(_BATCHES)
+def test_antennas_at_two_checkpoints(batches):
+    ports = [Port("reader", 1, "one"), Port("reader", 2, "two")]
+    assert story(ports, batches, None) == story(ports, batches, -140.0)
