@@ -16,7 +16,7 @@ from gateway.location.admission import Admission
 from gateway.location.floor import Floor, Place
 from gateway.location.memory import Departed, Memory
 from gateway.location.outcome import MAX_TAGS, Counts, Key, Outcome
-from gateway.location.patience import BEACONS, Patience
+from gateway.location.patience import BEACONS, GAP, Patience
 from gateway.location.renaming import Renaming
 from gateway.location.watch import Watch
 from gateway.location.wheel import Wheel
@@ -128,8 +128,8 @@ class Zones:
                 tag = self._tags.get(key) or self._meet(read, key, place, time, now, out)
                 if tag is None:
                     return
-            else:
-                self._limits.heard(tag.identity.uri, silence)
+            elif silence < GAP or self._watch.observed(tag.last_seen):
+                self._limits.heard(tag.identity.uri, silence, tag.here)
             tag.last_seen = time
         if tag.armed - time > self._patience(tag):
             # It waits for an antenna that does not observe, but others hear it: ask again soon.
@@ -211,6 +211,7 @@ class Zones:
             resync=last.lost or tag.first_seen < self.resync_before,
         )
         self._placed(tag, arrived.time, decided)
+        self._limits.came(tag.here, math.inf if last.lost else arrived.first_seen - last.time)
         out.append(Outcome(arrived, (self._present(tag),)))
 
     def _move(self, tag: Tag, now: float, out: list[Outcome]) -> None:
@@ -231,6 +232,7 @@ class Zones:
             origin=left.name,
         )
         self._placed(tag, moved.time, tag.last_seen)
+        self._limits.came(tag.here, math.inf)
         out.append(Outcome(moved, (Absent(tag.identity.uri, left.name), self._present(tag))))
         if self._patience(tag) < before:
             self._wheel.arm(tag, tag.last_seen + self._patience(tag))

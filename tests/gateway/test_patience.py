@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections import defaultdict
 from itertools import pairwise
 from pathlib import Path
@@ -13,9 +14,10 @@ import pytest
 from drivers.contract import Read
 from gateway.identity.resolve import Resolver
 from gateway.location.engine import Engine
-from gateway.location.patience import LONGEST, TIMEOUT, UNKNOWN, Patience
+from gateway.location.patience import LONGEST, PATIENT, TIMEOUT, UNKNOWN, Patience
 from gateway.model import Port, ReadPoint, Rules
 
+TAG = "urn:epc:id:sscc:952012.03456789123"
 URI = "urn:readpoint:ibeacon:e2c56db5-dffb-48d2-b060-d0f5a71096e0:1:2"
 
 
@@ -29,15 +31,66 @@ def patience(*gaps: float, timeout: float | None = None) -> Patience:
     found.replace([zone("z1", timeout)])
     found.meet(URI, 1000.0)
     for gap in gaps:
-        found.heard(URI, gap)
+        found.heard(URI, gap, 0)
     return found
 
 
 def test_what_is_no_beacon_is_given_what_its_zone_says() -> None:
     found = Patience()
     found.replace([zone("z1"), zone("z2", 45.0)])
-    found.heard("urn:epc:id:sscc:952012.03456789123", 1.0)
-    assert [found.of(number, "urn:epc:id:sscc:952012.03456789123") for number in (0, 1, -1)] == [TIMEOUT, 45.0, 45.0]
+    found.heard(TAG, 1.0, 0)
+    assert [found.of(number, TAG) for number in (0, 1, -1)] == [TIMEOUT, 45.0, 45.0]
+
+
+def stays(*gaps: float, visits: int = 20, timeout: float | None = None) -> Patience:
+    """Of two zones: tags came to the first so often, and in each of those stays was silent so long."""
+    found = Patience()
+    found.replace([zone("z1", timeout), zone("z2")])
+    for _ in range(visits):
+        found.came(0, math.inf)
+        for gap in gaps:
+            found.heard(TAG, gap, 0)
+    return found
+
+
+@pytest.mark.parametrize("gaps", [(), (0.5, 1.0, 14.0), (16.0,), (16.0, 17.0, 16.5)])
+def test_a_zone_without_long_gaps_gives_the_usual_time(gaps: tuple[float, ...]) -> None:
+    assert stays(*gaps).of(0, TAG) == TIMEOUT
+
+
+def test_a_zone_with_long_gaps_gives_more_and_the_others_do_not() -> None:
+    found = stays(29.0, 25.0)
+    assert 40.0 < found.of(0, TAG) <= PATIENT
+    assert found.of(1, TAG) == TIMEOUT
+    assert found.of(-1, TAG) == found.of(0, TAG)
+
+
+def test_a_zone_whose_time_is_configured_learns_none() -> None:
+    assert stays(29.0, 25.0, timeout=45.0).of(0, TAG) == 45.0
+
+
+def test_coming_back_soon_was_a_gap_and_coming_back_late_was_not() -> None:
+    soon, late = stays(), stays()
+    for _ in range(20):
+        soon.came(0, 45.0)
+        late.came(0, 90.0)
+    assert soon.of(0, TAG) > late.of(0, TAG) == TIMEOUT
+
+
+def test_a_zone_that_hears_better_is_given_less_in_the_end() -> None:
+    found = stays(29.0, 25.0)
+    before = found.of(0, TAG)
+    for _ in range(5000):
+        found.came(0, math.inf)
+    found.heard(TAG, 16.0, 0)
+    assert found.of(0, TAG) < before
+
+
+def test_what_a_zone_learned_outlasts_a_new_configuration() -> None:
+    found = stays(29.0, 25.0)
+    before = found.of(0, TAG)
+    found.replace([zone("z1"), zone("z2"), zone("z3")])
+    assert [found.of(number, TAG) for number in (0, 2)] == [before, TIMEOUT]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +118,7 @@ def test_a_beacon_that_speeds_up_is_followed() -> None:
     found = patience(*[30.0] * 10)
     assert found.of(0, URI) == pytest.approx(300.0)
     for _ in range(600):
-        found.heard(URI, 1.0)
+        found.heard(URI, 1.0, 0)
     assert found.of(0, URI) < 60.0
 
 
