@@ -37,7 +37,7 @@ REFUSED = {400, 413, 422}
 Json = dict[str, Any]
 Post = Callable[[bytes], Awaitable[int]]
 
-_WAITING = """SELECT payload FROM events e WHERE type = 'readpoint.epcis.v1'
+_WAITING = """SELECT position, payload FROM events e WHERE type = 'readpoint.epcis.v1' AND position > $2
     AND NOT EXISTS (SELECT 1 FROM exported x WHERE x.id = e.id) ORDER BY position LIMIT $1"""
 
 
@@ -48,13 +48,17 @@ class Bridge:
         self._run, self._transaction = database.run, database.transaction
         self._post, self._clock = post, clock
         self._since: dict[str, float] = {}
+        self._done = 0
         self.held = False
         """Whether a passage is being waited for."""
 
     async def collect(self) -> int:
         """The events of one more document, which is stored with the note that they are in it. 0: nothing is due."""
         async with self._transaction():
-            waiting = [json.loads(text) for (text,) in await self._run(_WAITING, WINDOW)]
+            newest = (await self._run("SELECT max(position) FROM events"))[0][0] or 0
+            found = await self._run(_WAITING, WINDOW, self._done)
+            self._done = found[0][0] - 1 if found else newest
+            waiting = [json.loads(text) for _, text in found]
             made: list[Json] = []
             while waiting and len(made) < MOST:
                 group, whole = next_group(waiting)

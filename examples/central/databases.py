@@ -13,6 +13,8 @@ import asyncpg  # type: ignore[import-untyped]
 class Sqlite:
     """One file; `:memory:` for tests."""
 
+    VIEW = "CREATE VIEW IF NOT EXISTS"
+
     def __init__(self, path: str) -> None:
         self._sql = sqlite3.connect(path, isolation_level=None)
         self._sql.execute("PRAGMA journal_mode = WAL")
@@ -36,6 +38,8 @@ class Sqlite:
 
 class Postgres:
     """One connection: what is stored is in order, and there is one who stores."""
+
+    VIEW = "CREATE OR REPLACE VIEW"
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection

@@ -14,19 +14,20 @@ _VALID = """(SELECT * FROM events e WHERE transition <> 'corrected' AND NOT EXIS
     WHERE c.event = e.event AND c.source = e.source AND c.transition = 'corrected'))"""
 """All that nobody took back. Nothing that is history is thrown away: what came late finds its place in it."""
 
-_NEWEST = "ORDER BY at DESC, epoch DESC, sequence DESC, stream DESC"
-_ENDED = """EXISTS (SELECT 1 FROM {events} d WHERE d.object = p.object AND d.transition = 'departed'
+_NEWEST = """(SELECT * FROM {valid} v WHERE object = $1 AND source = $2 AND transition IN ('arrived', 'moved'){upto}
+    ORDER BY at DESC, epoch DESC, sequence DESC, stream DESC LIMIT 1)"""
+_ENDED = """EXISTS (SELECT 1 FROM {valid} d WHERE object = $1 AND source = $2 AND transition = 'departed'
     AND d.stream = p.stream AND d.read_point = p.read_point
-    AND (d.at, d.epoch, d.sequence) > (p.at, p.epoch, p.sequence))"""
-_PLACE = f"""INSERT INTO placements SELECT object, read_point, source, at FROM (SELECT * FROM {_VALID} v
-    WHERE object = $1 AND transition IN ('arrived', 'moved') {_NEWEST} LIMIT 1) p
-    WHERE NOT {_ENDED.format(events=_VALID)}"""
-_AS_OF = f"""WITH known AS (SELECT * FROM {_VALID} v
-    WHERE source = $1 AND transition IN ('arrived', 'moved', 'departed')
-    AND NOT (stream = $2 AND (epoch, sequence) > ($3, $4))),
-    best AS (SELECT *, row_number() OVER (PARTITION BY object {_NEWEST}) AS nth FROM known
-        WHERE transition <> 'departed')
-    SELECT object FROM best p WHERE nth = 1 AND read_point = $5 AND NOT {_ENDED.format(events="known")}"""
+    AND (d.at, d.epoch, d.sequence) > (p.at, p.epoch, p.sequence){upto})"""
+_UPTO = " AND NOT (stream = $3 AND (epoch, sequence) > ($4, $5))"
+_PLACE = f"""INSERT INTO placed SELECT object, source, read_point, at, epoch, sequence, stream,
+    CASE WHEN {_ENDED.format(valid=_VALID, upto="")} THEN 1 ELSE 0 END
+    FROM {_NEWEST.format(valid=_VALID, upto="")} p"""
+_PLACE_THEN = f"""SELECT read_point FROM {_NEWEST.format(valid=_VALID, upto=_UPTO)} p
+    WHERE NOT {_ENDED.format(valid=_VALID, upto=_UPTO)}"""
+_SINCE = (
+    """SELECT DISTINCT object FROM events WHERE stream = $1 AND (epoch, sequence) > ($2, $3) AND object IS NOT NULL"""
+)
 _ISLANDS = """SELECT stream, epoch, min(sequence), max(sequence), min(topic) FROM
     (SELECT *, sequence - row_number() OVER (PARTITION BY stream, epoch ORDER BY sequence) AS island FROM events) e
     GROUP BY stream, epoch, island"""
@@ -38,7 +39,7 @@ class Store:
     """Call it inside `transaction()`; what leaves that without an error is on disk."""
 
     def __init__(self, database: Sqlite | Postgres) -> None:
-        self._run = database.run
+        self._run, self._view = database.run, database.VIEW
         self.transaction = database.transaction
         self._position = 0
 
@@ -46,7 +47,7 @@ class Store:
         """Make the tables where they are not."""
         for statement in Path(__file__).with_name("store.sql").read_text().split(";\n"):
             if statement.strip():
-                await self._run(statement)
+                await self._run(statement.replace("CREATE VIEW", self._view))
         newest = "SELECT max(position) FROM (SELECT position FROM events UNION ALL SELECT position FROM rejected) p"
         self._position = (await self._run(newest))[0][0] or 0
 
@@ -69,19 +70,25 @@ class Store:
         await self._run("INSERT INTO rejected VALUES ($1, $2, $3, $4)", self._position, *said)
 
     async def place(self, rows: Iterable[Row]) -> None:
-        """Place anew each object that these events tell of."""
-        for thing in sorted({row.object for row in rows if row.object is not None}):
-            await self._run("DELETE FROM placements WHERE object = $1", thing)
-            await self._run(_PLACE, thing)
+        """Place anew each object that these events tell of, as its segment has it."""
+        for key in sorted({(row.object, row.source) for row in rows if row.object is not None}):
+            await self._run("DELETE FROM placed WHERE object = $1 AND source = $2", *key)
+            await self._run(_PLACE, *key)
 
     async def placements(self) -> dict[str, str]:
         """Where everything is: object → read point."""
         return {one[0]: one[1] for one in await self._run("SELECT object, read_point FROM placements")}
 
     async def present(self, source: str, as_of: dict[str, Any], read_point: str) -> set[str]:
-        """Who was there, by the events of one segment up to that position of its stream."""
+        """Who was there, by the events of one segment up to that position: who is, but for what came since."""
         position = as_of["stream"], as_of["epoch"], int(as_of["sequence"])
-        return {thing for (thing,) in await self._run(_AS_OF, source, *position, read_point)}
+        here = "SELECT object FROM placed WHERE source = $1 AND read_point = $2 AND ended = 0"
+        held = {thing for (thing,) in await self._run(here, source, read_point)}
+        for (thing,) in await self._run(_SINCE, *position):
+            then = await self._run(_PLACE_THEN, thing, source, *position)
+            held.discard(thing)
+            held.update([thing] if [where for (where,) in then] == [read_point] else [])
+        return held
 
     async def islands(self) -> list[Any]:
         """(stream, epoch, first, last, a topic) of each run of numbers that are there."""

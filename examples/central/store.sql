@@ -9,13 +9,23 @@ CREATE TABLE IF NOT EXISTS events (
     payload text NOT NULL,
     UNIQUE (stream, epoch, sequence)
 );
-CREATE INDEX IF NOT EXISTS events_of_object ON events (object, at, epoch, sequence);
+CREATE INDEX IF NOT EXISTS events_of_object ON events (object, source, at, epoch, sequence);
 CREATE INDEX IF NOT EXISTS events_by_event ON events (event);
-CREATE INDEX IF NOT EXISTS events_of_source ON events (source, transition);
 CREATE TABLE IF NOT EXISTS rejected (position bigint PRIMARY KEY, topic text NOT NULL, why text NOT NULL, payload text NOT NULL);
-CREATE TABLE IF NOT EXISTS placements (object text PRIMARY KEY, read_point text NOT NULL, source text NOT NULL, at bigint NOT NULL);
+-- Of each segment, the newest placement of an object, and whether that has ended.
+CREATE TABLE IF NOT EXISTS placed (
+    object text NOT NULL, source text NOT NULL, read_point text NOT NULL,
+    at bigint NOT NULL, epoch bigint NOT NULL, sequence bigint NOT NULL, stream text NOT NULL, ended integer NOT NULL,
+    PRIMARY KEY (object, source)
+);
+CREATE INDEX IF NOT EXISTS placed_there ON placed (source, read_point);
+-- Where everything is: the newest of all segments' placements.
+CREATE VIEW placements AS SELECT object, read_point, source, at FROM placed p WHERE ended = 0 AND NOT EXISTS (
+    SELECT 1 FROM placed o WHERE o.object = p.object
+    AND (o.at, o.epoch, o.sequence, o.stream) > (p.at, p.epoch, p.sequence, p.stream));
 -- Of bridge.py: as what an event went out, the events it made itself, and documents that have yet to be taken.
 CREATE TABLE IF NOT EXISTS exported (id text PRIMARY KEY, event text NOT NULL, as_event text NOT NULL);
+CREATE INDEX IF NOT EXISTS exported_of ON exported (event);
 CREATE INDEX IF NOT EXISTS exported_as ON exported (as_event);
 CREATE TABLE IF NOT EXISTS merged (as_event text PRIMARY KEY, body text NOT NULL);
 CREATE TABLE IF NOT EXISTS outgoing (position bigint PRIMARY KEY, document text NOT NULL);
