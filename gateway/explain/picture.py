@@ -12,7 +12,6 @@ from gateway.explain.clock import clock, day, label, lasting
 from gateway.explain.reasons import Reasons
 from gateway.explain.trace import Seen, Trace
 from gateway.location.floor import NO_LEVEL
-from gateway.model import ReadPoint
 
 WIDTH, LEFT, RIGHT = 960.0, 62.0, 168.0
 HEARD, WEIGHED, BAND, GAP = 190.0, 130.0, 26.0, 34.0
@@ -101,15 +100,18 @@ class Picture:
 
     def _floors(self, scale: Level) -> None:
         """Thresholds below which a read decides nothing."""
-        floors = {point.rssi_floor_dbm for point in self._points_heard()} - {None}
+        rules = self._trace.rules
+        heard = {(one.device, one.antenna) for one in self._trace.reads}
+        floors = {
+            rules.read_points[port.read_point].rssi_floor_dbm if port.rssi_floor_dbm is None else port.rssi_floor_dbm
+            for port in rules.ports
+            if (port.device, port.antenna) in heard
+            or (port.antenna is None and port.device in {one for one, _ in heard})
+        }
         for floor in sorted(one for one in floors if one is not None and scale.low <= one <= scale.high):
             y = scale.y(floor)
             self._parts.append(svg.line(LEFT, y, LEFT + self._time.width, y, "#b00020", dash="5 4"))
             self._parts.append(svg.text(LEFT + 4, y - 4, f"rssi_floor_dbm {floor:g}", size=10, colour="#b00020"))
-
-    def _points_heard(self) -> list[ReadPoint]:
-        names = {one.read_point for one in self._trace.reads}
-        return [point for name, point in self._trace.rules.read_points.items() if name in names]
 
     def _middles(self, scale: Level) -> None:
         """Of each side of a door: when the object was in the middle of its reads."""

@@ -288,6 +288,8 @@ def test_pictures_of_all_kinds_are_drawn() -> None:
     assert "gate of dock" in door
     belt = draw(traced(rules(point("belt", "checkpoint")), [read(0), read(3), read(60)]), UTC)
     assert "until unseen for 5 s" in belt
+    floor = draw(traced(rules(point("aisle-a", rssi_floor_dbm=-52.0), point("aisle-b")), walk()), UTC)
+    assert "rssi_floor_dbm -52" in floor
     alone = draw(traced(rules(*AISLES), [read(0, rssi=None)]), UTC)
     ET.fromstring(alone)
 
