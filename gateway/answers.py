@@ -275,6 +275,7 @@ def _outbox(outbox: Outbox) -> OutboxView:
         max_size=stats.quota,
         full=stats.full,
         cause=stats.cause or "",
+        saved=stats.saved or "",
     )
 
 

@@ -48,6 +48,8 @@ class OutboxView(msgspec.Struct, frozen=True, rename="camel"):
     max_size: int = 0
     full: bool = False
     cause: str = ""
+    saved: str = ""
+    """What became of a damaged file that was set aside at the start."""
 
 
 class LocationView(msgspec.Struct, frozen=True, rename="camel"):

@@ -97,12 +97,11 @@ async def running(
 
 
 def _engine(segment: Segment, directory: Directory, outbox: Outbox) -> Engine:
-    # A first epoch is a new file: whatever was present before is not in it.
     return Engine(
         segment.rules,
         directory.resolve,
         outbox.presence(),
-        lost=outbox.epoch == 1,
+        lost=outbox.fresh,
         assume_online=False,
         met=directory.orphans.meet,
     )

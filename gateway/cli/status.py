@@ -66,6 +66,8 @@ def troubles(overview: Overview) -> list[str]:
         found.append(f"uplink: {overview.uplink.alarm}")
     if overview.outbox.full:
         found.append(f"outbox full: {overview.outbox.cause}")
+    if overview.outbox.saved:
+        found.append(f"outbox: {overview.outbox.saved}")
     if overview.outbox.dead:
         found.append(f"{overview.outbox.dead} events were given up: see `readpoint outbox dead`")
     if overview.location.dropped:

@@ -15,7 +15,7 @@ from gateway.counting import Count, Difference
 from gateway.describe import printable
 from gateway.identity.orphans import Orphan
 from gateway.outbox.values import Entry
-from gateway.overview import LocationView, Overview
+from gateway.overview import LocationView, OutboxView, Overview
 
 _COLOURS = {"online": "green", "connecting": "yellow", "degraded": "yellow", "stopped": "yellow"}
 
@@ -80,13 +80,7 @@ def print_overview(overview: Overview, now: float, console: Console | None = Non
         table.add_row("", f"[red]{escape(uplink.alarm)}[/]")
     if uplink.promise:
         table.add_row("", f"[yellow]{escape(uplink.promise)}[/]")
-    table.add_row(
-        "outbox",
-        f"{outbox.pending} pending (oldest {ago(outbox.oldest, now)}), {outbox.sent} sent, {outbox.dead} dead, "
-        f"{size(outbox.size)} of {size(outbox.max_size)}",
-    )
-    if outbox.full:
-        table.add_row("", f"[red]full: {escape(outbox.cause)}[/]")
+    _add_outbox(table, outbox, now)
     table.add_row(
         "location",
         f"{location.reads} reads, {location.decided} events, {location.present} present, "
@@ -100,6 +94,18 @@ def print_overview(overview: Overview, now: float, console: Console | None = Non
         table.add_row("accepts plain", ", ".join(overview.plain_devices))
     console.print(table)
     console.print(_devices(overview, now))
+
+
+def _add_outbox(table: Table, outbox: OutboxView, now: float) -> None:
+    table.add_row(
+        "outbox",
+        f"{outbox.pending} pending (oldest {ago(outbox.oldest, now)}), {outbox.sent} sent, {outbox.dead} dead, "
+        f"{size(outbox.size)} of {size(outbox.max_size)}",
+    )
+    if outbox.full:
+        table.add_row("", f"[red]full: {escape(outbox.cause)}[/]")
+    if outbox.saved:
+        table.add_row("", f"[yellow]{escape(outbox.saved)}[/]")
 
 
 def _unused(location: LocationView) -> str:

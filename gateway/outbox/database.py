@@ -10,15 +10,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gateway.outbox import migrations
-from gateway.outbox.values import OutboxError
+from gateway.outbox.values import OutboxDamaged, OutboxError
 
 FILE = "outbox.db"
 PAGE = 1024
 """Bytes a page of a new file: with an event or two a commit, what is written is the pages touched, not what changed."""
 
 _CACHE_KIB = 2048
+_START = 2.0
+_PAUSE = 3600.0
+"""Seconds out of use after which a file may have come back from a backup."""
+
 _EPOCHS = 100
 """Epochs remembered although none of their rows is left: a centre that was away asks for them."""
+
+_CHECKED_WHOLE = 32 * 2**20
+"""Bytes of a file that is read in less than a second."""
 
 _DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 
@@ -64,18 +71,28 @@ def _configure(connection: sqlite3.Connection) -> None:
 def open_file(path: Path) -> sqlite3.Connection:
     """The one connection, its schema up to date. Exclusive: nobody else reads or writes, and there is no shared memory.
 
-    `OutboxError` if the file is not ours, too new, no database, or not to be written.
+    `OutboxDamaged` if it is damaged, `OutboxError` if it is not ours, too new, or not to be written.
     """
     try:
         return _open(path)
     except (sqlite3.DatabaseError, OSError) as error:
-        damaged = isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF in _DAMAGED
-        remedy = (
-            "move the file away to start a new stream, and keep it: it may be saved"
-            if damaged
-            else "look whether the disk is full, read-only or failing"
-        )
-        raise OutboxError(f"{path}: {error}; {remedy}") from error
+        if isinstance(error, sqlite3.Error) and is_damage(error):
+            raise OutboxDamaged(f"{path}: {error}") from error
+        raise OutboxError(f"{path}: {error}; look whether the disk is full, read-only or failing") from error
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether SQLite says that the file contradicts itself."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """Small files whole, of large ones all but the events: each of these has a checksum, looked at when it is sent."""
+    tables = ("",) if path.stat().st_size <= _CHECKED_WHOLE else ("(streams)", "(epochs)", "(presence)")
+    for table in tables:
+        said = connection.execute(f"PRAGMA quick_check{table}").fetchone()[0]
+        if said != "ok":
+            raise OutboxDamaged(f"{path}: {said}")
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -85,6 +102,7 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         migrations.identify(connection, str(path), max(migrations.scripts()))
         _configure(connection)
+        _check(connection, path)
         migrations.migrate(connection, str(path))
     except BaseException:
         connection.close()
@@ -92,11 +110,16 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def begin(connection: sqlite3.Connection, segment: str, machine_id: str, now: float) -> Life:
-    """Start the next epoch, durably; of a new stream if the file is new or was another machine's."""
+def begin(
+    connection: sqlite3.Connection, segment: str, machine_id: str, now: float, floor: tuple[int, int] = (0, 0)
+) -> Life:
+    """Start the next epoch, durably; of a new stream if the file is new or was another machine's.
+
+    `floor` is an epoch and a row id that were used before, whatever the file says.
+    """
     connection.execute("BEGIN IMMEDIATE")
     try:
-        life = _begin(connection, segment, hashlib.sha256(machine_id.encode()).hexdigest(), now)
+        life = _begin(connection, segment, hashlib.sha256(machine_id.encode()).hexdigest(), now, floor)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -105,13 +128,14 @@ def begin(connection: sqlite3.Connection, segment: str, machine_id: str, now: fl
     return life
 
 
-def _begin(connection: sqlite3.Connection, segment: str, machine: str, now: float) -> Life:
+def _begin(connection: sqlite3.Connection, segment: str, machine: str, now: float, floor: tuple[int, int]) -> Life:
     streams = connection.execute("SELECT id, name, machine FROM streams ORDER BY id DESC LIMIT 2").fetchall()
     if not streams or streams[0][2] != machine:
         name = f"{segment}-{secrets.token_hex(4)}"
         connection.execute("INSERT INTO streams (name, machine, created) VALUES (?, ?, ?)", (name, machine, now))
         streams = connection.execute("SELECT id, name, machine FROM streams ORDER BY id DESC LIMIT 2").fetchall()
-    epoch, base = _next_epoch(connection)
+    epoch, base = _next_epoch(connection, now)
+    epoch, base = max(epoch, floor[0] + 1), max(base, floor[1])
     connection.execute(
         "INSERT INTO epochs (epoch, stream, started, base) VALUES (?, ?, ?, ?)", (epoch, streams[0][0], now, base)
     )
@@ -121,12 +145,32 @@ def _begin(connection: sqlite3.Connection, segment: str, machine: str, now: floa
     return Life(streams[0][1], streams[1][1] if len(streams) > 1 else None, epoch, base, names)
 
 
-def _next_epoch(connection: sqlite3.Connection) -> tuple[int, int]:
+def newest(connection: sqlite3.Connection) -> tuple[str, int, int, int] | None:
+    """Stream, epoch, base and last sequence of the newest epoch, as the file has them."""
+    found = connection.execute(
+        "SELECT name, epoch, base, max(last, coalesce((SELECT max(id) FROM events), 0) - base)"
+        " FROM epochs JOIN streams ON streams.id = epochs.stream ORDER BY epoch DESC LIMIT 1"
+    ).fetchone()
+    return None if found is None else (found[0], found[1], found[2], found[3])
+
+
+def _leap(connection: sqlite3.Connection, started: float, now: float) -> int:
+    """Epochs to leave out, so that a backup that comes back gives none of the numbers that were given after it.
+
+    A start takes two seconds at least: since the last thing in the file there were no more than these.
+    """
+    stored = connection.execute("SELECT stored FROM events ORDER BY id DESC LIMIT 1").fetchone()
+    used = max(started, stored[0] if stored else 0.0)
+    idle = now - used
+    return int(idle / _START) if used and idle > _PAUSE else 0
+
+
+def _next_epoch(connection: sqlite3.Connection, now: float) -> tuple[int, int]:
     """Close the newest epoch's books, forget those whose rows are all gone, and give the next number and base."""
-    newest = connection.execute("SELECT epoch, base, last FROM epochs ORDER BY epoch DESC LIMIT 1").fetchone()
+    newest = connection.execute("SELECT epoch, base, last, started FROM epochs ORDER BY epoch DESC LIMIT 1").fetchone()
     if newest is None:
         return 1, 0
-    epoch, base, last = newest
+    epoch, base, last, started = newest
     highest = connection.execute("SELECT max(id) FROM events").fetchone()[0]
     last = max(last, (highest or 0) - base)
     connection.execute("UPDATE epochs SET last = ? WHERE epoch = ?", (last, epoch))
@@ -137,4 +181,4 @@ def _next_epoch(connection: sqlite3.Connection) -> tuple[int, int]:
         " (SELECT epoch FROM epochs ORDER BY epoch DESC LIMIT ?))",
         (_EPOCHS,),
     )
-    return epoch + 1, base + last
+    return epoch + 1 + _leap(connection, started, now), base + last

@@ -27,6 +27,8 @@ class Opened(msgspec.Struct, frozen=True):
     life: Life
     present: list[Present]
     stats: OutboxStats
+    fresh: bool
+    """Whether what was present before is not known."""
 
 
 class Plan(msgspec.Struct, frozen=True):

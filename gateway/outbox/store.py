@@ -110,6 +110,8 @@ class Outbox:
         self.stream = ""
         self.previous_stream: str | None = None
         self.epoch = 0
+        self.fresh = False
+        """Whether the file is new, so that what was present before is not known."""
         self.stats = OutboxStats()
         """As of the last commit; costs nothing to look at."""
 
@@ -149,7 +151,7 @@ class Outbox:
 
     def _on_open(self, ready: asyncio.Future[None], news: Opened) -> None:
         self.stream, self.previous_stream, self.epoch = news.life.stream, news.life.previous, news.life.epoch
-        self._present, self.stats = news.present, news.stats
+        self._present, self.stats, self.fresh = news.present, news.stats, news.fresh
         if news.stats.pending:
             self._claimable.set()
         self._open = True

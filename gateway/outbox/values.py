@@ -90,8 +90,8 @@ class OutboxStats(msgspec.Struct, frozen=True):
     """The outbox at a glance, as of its last commit.
 
     `stored` counts the rows in the file, `appended` those of this run; `confirmed` is the number of this epoch up to
-    which the centre has everything. `bytes` is what the file uses of `quota`. While
-    `full`, works wait in memory and `cause` says what to do about it.
+    which the centre has everything. `bytes` is what the file uses of `quota`. While `full`, works wait in memory and
+    `cause` says what to do about it. `saved` tells of a damaged file that was set aside.
     """
 
     pending: int = 0
@@ -105,6 +105,7 @@ class OutboxStats(msgspec.Struct, frozen=True):
     oldest_pending: float | None = None
     bytes: int = 0
     quota: int = 0
+    saved: str | None = None
     full: bool = False
     cause: str | None = None
 
@@ -119,6 +120,10 @@ class Declare(Protocol):
 
 class OutboxError(Exception):
     """The outbox cannot be used; the message says why and what to do."""
+
+
+class OutboxDamaged(OutboxError):
+    """The file is no database any more, or one that contradicts itself."""
 
 
 class OutboxLocked(OutboxError):

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from gateway.outbox.packing import SMALL
+from gateway.outbox.room import is_full
 from gateway.outbox.values import Row
 
 _BLOCK = bytes(4096)
@@ -42,6 +45,16 @@ class Wal:
     def emptied(self) -> None:
         """After a checkpoint: the next commit starts at the beginning."""
         self._used = 0
+
+    def checkpoint(self, connection: sqlite3.Connection, mode: Literal["PASSIVE", "TRUNCATE"]) -> None:
+        """Bring its content into the file."""
+        try:
+            connection.execute(f"PRAGMA wal_checkpoint({mode})")
+        except sqlite3.OperationalError as error:
+            # Everything is in the WAL and safe; the next commit will find the disk full and say so.
+            if not is_full(error):
+                raise
+        self.emptied()
 
     def lay(self) -> None:
         """Write the file out in zeros, which SQLite takes for its end; not where the disk is nearly full."""

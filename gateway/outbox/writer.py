@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from gateway.model import Work
 from gateway.outbox import database, queries
@@ -17,8 +17,11 @@ from gateway.outbox.mailbox import GROUP, Mailbox
 from gateway.outbox.news import Committed, Opened, Plan
 from gateway.outbox.presence import LINGER, Presence
 from gateway.outbox.receipts import Receipts
+from gateway.outbox.recovery import recovering
+from gateway.outbox.restore import Restoring
 from gateway.outbox.retention import STEP, Retention
 from gateway.outbox.room import Room, is_full, size_of
+from gateway.outbox.salvage import Chunk
 from gateway.outbox.values import (
     EpochState,
     Lane,
@@ -70,15 +73,13 @@ class Writer:
     def run(self, opened: Callable[[Opened], None], committed: Callable[[Committed], None]) -> None:
         """Open, serve until closed, close. What it raises has cost nothing that was committed."""
         self._committed = committed
-        connection = database.open_file(self._plan.folder / database.FILE)
-        try:
+        with recovering(self._plan) as (connection, self._recovery):
             self._open(connection, opened)
             while not self._mailbox.closing:
                 self._turn()
             self._drain()
-            self._checkpoint("TRUNCATE")
-        finally:
-            connection.close()
+            self._wal.checkpoint(connection, "TRUNCATE")
+            self._recovery.mark(self._ledger, _NEVER)
 
     def _open(self, connection: sqlite3.Connection, opened: Callable[[Opened], None]) -> None:
         plan = self._plan
@@ -86,7 +87,7 @@ class Writer:
         queries.prepare(connection)
         self._room = Room(plan.folder, connection, plan.max_size)
         self._wal = Wal(plan.folder / f"{database.FILE}-wal", self._room.page, self._room.wal_size)
-        life = self._begin(connection)
+        life = self._recovery.begin(self._room)
         database.sync_folder(plan.folder)
         self._ledger = Ledger(connection, life, plan.declare)
         self._life = life
@@ -95,25 +96,20 @@ class Writer:
         room = self._room.restore()
         self._most = self._batch_limit = min(MOST, self._room.wal_size // 4096)
         self._presence = Presence(connection)
-        news = Opened(life, self._presence.load(), self._stats())
+        news = Opened(life, self._presence.load(), self._stats(), self._recovery.fresh)
         self._tell(lambda: opened(news))
+        self._receipts.losses += self._recovery.losses
+        self._bury_due = 0.0 if self._receipts.losses else _NEVER
+        self._saved = Restoring(connection, self._ledger, life, self._claims, plan.clock)
+        self._recovery.save(self._restore, self._mailbox)
         if room:  # after the telling: nobody has to wait for it
             self._wal.lay()
-
-    def _begin(self, connection: sqlite3.Connection) -> database.Life:
-        plan = self._plan
-        try:
-            return database.begin(connection, plan.segment, plan.machine_id, plan.clock())
-        except sqlite3.OperationalError as error:
-            if not is_full(error):
-                raise
-        self._room.give_up()
-        return database.begin(connection, plan.segment, plan.machine_id, plan.clock())
 
     def _turn(self) -> None:
         mailbox = self._mailbox
         now = time.monotonic()
-        mailbox.wait(None if (due := self._due(now)) == _NEVER else max(0.0, due - now))
+        due = min(self._due(now), self._recovery.due(self._ledger.last))
+        mailbox.wait(None if due == _NEVER else max(0.0, due - now))
         now = time.monotonic()
         self._note(now)
         self._obey()
@@ -121,6 +117,8 @@ class Writer:
             self._relieve(now)
         if self._due(now) <= now:
             self._commit(now)
+        if self._recovery.due(self._ledger.last) <= now:
+            self._recovery.mark(self._ledger, now)
 
     def _obey(self) -> None:
         while self._mailbox.commands:
@@ -165,7 +163,7 @@ class Writer:
             self._retention.stir(now)
         self._report(batch, rows)
         if self._wal.due:
-            self._checkpoint("PASSIVE")
+            self._wal.checkpoint(self._sql, "PASSIVE")
 
     def _gather(self) -> list[Work]:
         """Whole works, about as many events as a commit may take, one work at least."""
@@ -292,15 +290,6 @@ class Writer:
             self._settle_most = _ALL
             self._retry_at = _NEVER
 
-    def _checkpoint(self, mode: Literal["PASSIVE", "TRUNCATE"]) -> None:
-        try:
-            self._sql.execute(f"PRAGMA wal_checkpoint({mode})")
-        except sqlite3.OperationalError as error:
-            # Everything is in the WAL and safe; the next commit will find the disk full and say so.
-            if not is_full(error):
-                raise
-        self._wal.emptied()
-
     def _drain(self) -> None:
         """All that was put is stored before the end; without room it tries for a while, then says what is lost."""
         deadline = time.monotonic() + _CLOSE_GRACE
@@ -334,6 +323,7 @@ class Writer:
             oldest_pending=self._ledger.oldest_pending(),
             bytes=self._room.used(),
             quota=self._room.quota,
+            saved=self._recovery.told,
             full=self._cause is not None,
             cause=self._cause,
         )
@@ -389,6 +379,14 @@ class Writer:
             self._claims.reopen(rowid)
         self._report((), [], waiting=True)
         return len(rowids)
+
+    def _restore(self, chunk: Chunk) -> bool:
+        """Take what was saved of a damaged file; False where there is no room for it."""
+        rows = self._saved(chunk, self._clock.state(time.monotonic(), self._plan.clock()))
+        if rows is not None:
+            self._ledger.committed(rows)
+            self._report((), rows, waiting=True)
+        return rows is not None
 
     def look(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """Answer a question that changes nothing."""

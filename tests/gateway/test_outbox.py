@@ -12,6 +12,7 @@ import pytest
 
 from gateway.config.site import Outbox as Settings
 from gateway.model import Absent, Draft, Identity, Present, Sighting, Work
+from gateway.outbox import high_water
 from gateway.outbox.store import OutboxError, Selection, open_outbox
 
 BOUND = 30.0
@@ -264,13 +265,17 @@ async def test_sent_rows_go_when_their_time_is_over_and_numbers_go_on(tmp_path):
         await outbox.flush()
         assert (outbox.stats.stored, outbox.stats.pending) == (1, 1)
         [entry] = await outbox.rows()
-        assert (entry.epoch, entry.sequence, entry.rowid) == (first + 2, 1, 5)
+        assert (entry.sequence, entry.rowid) == (1, 5)
+        assert entry.epoch > first + 1, "an hour out of use: it may have come back from a backup"
 
 
 async def test_an_idle_outbox_writes_nothing(tmp_path):
     async with outbox_in(tmp_path / "rfid") as outbox:
         outbox.put(work(1))
         await outbox.flush()
+        async with asyncio.timeout(30):
+            while (mark := high_water.read(tmp_path / "rfid")) is None or mark.last < 1:  # noqa: ASYNC110 - a file
+                await asyncio.sleep(0.02)
         written = _written(tmp_path / "rfid")
         for _ in range(20):
             await outbox.claim("live", 1, 1)

@@ -1,0 +1,184 @@
+"""What a start finds out about the life before: a damaged file, a lost tail, a mark that is ahead of the file."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from gateway.outbox import database, high_water, quarantine, salvage
+from gateway.outbox.high_water import HighWater
+from gateway.outbox.ledger import Ledger, Loss
+from gateway.outbox.mailbox import Mailbox
+from gateway.outbox.news import Plan
+from gateway.outbox.restore import seed
+from gateway.outbox.room import Room, is_full
+from gateway.outbox.salvage import Books, Chunk, OldEpoch, Salvage
+from gateway.outbox.values import LossReason
+
+_PATIENCE = 0.2
+
+
+@contextmanager
+def recovering(plan: Plan) -> Iterator[tuple[sqlite3.Connection, Recovery]]:
+    """Open the file, or a new one where it is damaged; what turns out to be damaged later is for the next start."""
+    connection, renewed = quarantine.open_or_set_aside(plan.folder, plan.clock())
+    with (
+        closing(connection),
+        quarantine.noticed(plan.folder),
+        closing(Recovery(plan, connection, renewed=renewed)) as it,
+    ):
+        yield connection, it
+
+
+class Recovery:
+    """Beside one open file, from before its epoch begins until it is closed. Its thread is the writer's."""
+
+    def __init__(self, plan: Plan, connection: sqlite3.Connection, *, renewed: bool) -> None:
+        self._plan = plan
+        self._sql = connection
+        self._floor = (0, 0)
+        self._closed = threading.Event()
+        self._keeper = high_water.Keeper(plan.folder)
+        self.losses: list[tuple[Loss, LossReason]] = []
+        """What the start found missing, to be declared."""
+        self.told: str | None = None
+        """A sentence on a damaged file that was set aside."""
+        self.fresh = database.newest(connection) is None
+        self._behind: Loss | None = None
+        self._unsaved = quarantine.unsaved(plan.folder)
+        if renewed:
+            self._renew(self._unsaved[-1])
+        elif self.fresh:
+            self._missing()
+        else:
+            self._compare()
+        if self._unsaved:
+            self.told = f"a damaged outbox was set aside in {self._unsaved[-1]}; what is whole is being saved from it"
+
+    def _renew(self, aside: Path) -> None:
+        connection, books = salvage.look(aside, self._plan.segment)
+        connection.close()
+        seed(self._sql, books, self._plan.clock())
+        self._floor = salvage.newest(books)
+
+    def _missing(self) -> None:
+        """No file, and a mark of one that was: what was pending in it is lost."""
+        water = high_water.read(self._plan.folder)
+        if water is not None:
+            name = f"{self._plan.segment}-{water.mark}"
+            lost = OldEpoch(name, water.epoch, 0.0, water.base, water.last, max(0, water.first - 1))
+            seed(self._sql, Books([lost], water.base + water.last), self._plan.clock())
+            if water.first <= water.last:
+                self.losses.append((Loss(water.epoch, water.first, water.last), "corrupt"))
+
+    def _compare(self) -> None:
+        """The file against the mark: what was in it once and is not, is lost."""
+        water, found = high_water.read(self._plan.folder), database.newest(self._sql)
+        if water is None or found is None:
+            return
+        stream, epoch, _, last = found
+        if water.mark != high_water.mark_of(stream):
+            return
+        if water.epoch == epoch and water.last > last:
+            self._sql.execute(
+                "UPDATE epochs SET gone = gone + ?1 - max(last, ?2), last = ?1 WHERE epoch = ?3",
+                (water.last, last, epoch),
+            )
+            self.losses.append((Loss(epoch, last + 1, water.last), "corrupt"))
+        elif water.epoch > epoch:  # an older file than the mark: from a backup
+            self._floor = water.epoch, water.base + water.last
+            if water.first <= water.last:
+                self._behind = Loss(water.epoch, water.first, water.last)
+
+    def begin(self, room: Room) -> database.Life:
+        """The next epoch, above all that was ever given; on a full disk with the room of the ballast."""
+        try:
+            life = self._begin()
+        except sqlite3.OperationalError as error:
+            if not is_full(error):
+                raise
+            room.give_up()
+            life = self._begin()
+        self._life = life
+        if self._behind is not None:
+            life.streams[self._behind.epoch] = life.stream
+            self.losses.append((self._behind, "corrupt"))
+        return life
+
+    def _begin(self) -> database.Life:
+        plan = self._plan
+        return database.begin(self._sql, plan.segment, plan.machine_id, plan.clock(), self._floor)
+
+    # The mark.
+
+    def due(self, last: int) -> float:
+        """When the mark is to be written (monotonic seconds), with this newest sequence."""
+        return self._keeper.due(last)
+
+    def mark(self, ledger: Ledger, now: float) -> None:
+        """Write how far the file is; on a full disk later."""
+        life = self._life
+        oldest = self._sql.execute(
+            "SELECT id FROM events WHERE state = 0 AND id > ? ORDER BY id LIMIT 1", (life.base,)
+        ).fetchone()
+        first = ledger.last + 1 if oldest is None else oldest[0] - life.base
+        water = HighWater(high_water.mark_of(life.stream), life.epoch, life.base, ledger.last, first)
+        try:
+            self._keeper.write(water, now)
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+
+    # What is saved.
+
+    def save(self, store: Callable[[Chunk], bool], mailbox: Mailbox) -> None:
+        """Read damaged files in the background, and hand what is whole to `store`, in the writer's thread."""
+        if self._unsaved:
+            aside = self._unsaved[0]
+            done = _Done(aside, self)
+            Salvage(aside, self._plan.segment, _Courier(store, mailbox, self._closed).bring, done).start()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._keeper.close()
+
+
+class _Done:
+    def __init__(self, aside: Path, recovery: Recovery) -> None:
+        self._aside = aside
+        self._recovery = recovery
+
+    def __call__(self) -> None:
+        (self._aside / quarantine.UNSAVED).unlink(missing_ok=True)
+        self._recovery.told = (
+            f"a damaged outbox was set aside in {self._aside}; what was whole is saved, the rest declared"
+        )
+
+
+class _Courier:
+    """From the salvage's thread into the writer's: one chunk at a time, each waited for."""
+
+    def __init__(self, store: Callable[[Chunk], bool], mailbox: Mailbox, closed: threading.Event) -> None:
+        self._store = store
+        self._mailbox = mailbox
+        self._closed = closed
+
+    def bring(self, chunk: Chunk) -> bool:
+        stored: list[bool] = []
+        taken = threading.Event()
+
+        def command() -> None:
+            try:
+                stored.append(self._store(chunk))
+            finally:
+                taken.set()
+
+        self._mailbox.command(command)
+        while not taken.wait(_PATIENCE):
+            if self._closed.is_set():
+                return False
+        return bool(stored and stored[0])

@@ -1,0 +1,177 @@
+"""What can be read of a damaged outbox: rows that are whole, with their ids, and the row ids that are gone."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from gateway.outbox import database, high_water
+from gateway.outbox.ledger import checksum
+from gateway.outbox.packing import readable
+
+CHUNK = 200
+"""Rows saved in one transaction: the new file's own events wait no longer than for these."""
+
+MOST = 100_000
+"""Readings that may fail before what is left of a stretch is given up whole."""
+
+UNKNOWN_BASE = 1 << 40
+UNKNOWN_EPOCH = 1 << 20
+"""Where a new file goes on counting when nobody can say how far the damaged one was."""
+
+_STREAM = re.compile(rb'"stream":"([a-z0-9-]{1,64})"')
+_ROW = "id, epoch, sequence, state, stored, changed, crc, channel, name, reason, payload"
+
+Saved = tuple[int, int, int, int, float, float, int, str, str | None, str | None, bytes]
+
+
+class OldEpoch(NamedTuple):
+    """An epoch of a damaged file."""
+
+    stream: str
+    epoch: int
+    started: float
+    base: int
+    last: int
+    confirmed: int
+
+
+class Books(NamedTuple):
+    """What a damaged file says of itself: its epochs, and the greatest row id that may be in it."""
+
+    epochs: list[OldEpoch]
+    top: int
+
+
+class Chunk(NamedTuple):
+    """Rows that are whole, and runs of row ids that cannot be read."""
+
+    rows: list[Saved]
+    gone: list[tuple[int, int]]
+
+
+def look(folder: Path, segment: str) -> tuple[sqlite3.Connection, Books]:
+    """Open the damaged file in a folder for reading, and read its books as far as they can be."""
+    connection = sqlite3.connect(f"{(folder / database.FILE).resolve().as_uri()}?mode=ro", uri=True)
+    water = high_water.read(folder)
+    top = _ask(connection, "SELECT max(id) FROM events")
+    epochs = {row[1]: OldEpoch(*row) for row in _epochs(connection)}
+    if water is not None:
+        known = epochs.get(water.epoch)
+        stream = f"{segment}-{water.mark}" if known is None else known.stream
+        confirmed = max(0, water.first - 1) if known is None else known.confirmed
+        last = max(water.last, known.last if known else 0)
+        epochs[water.epoch] = OldEpoch(stream, water.epoch, 0.0, water.base, last, confirmed)
+    newest = max(epochs.values(), key=lambda one: one.epoch, default=None)
+    if newest is not None and top is not None:
+        epochs[newest.epoch] = newest = newest._replace(last=max(newest.last, top - newest.base))
+    if newest is None:
+        return connection, Books([], UNKNOWN_BASE if top is None else top)
+    return connection, Books([epochs[number] for number in sorted(epochs)], newest.base + newest.last)
+
+
+def _ask(connection: sqlite3.Connection, question: str) -> int | None:
+    try:
+        found = connection.execute(question).fetchone()[0]
+    except sqlite3.DatabaseError:
+        return None
+    return found if isinstance(found, int) else 0
+
+
+def _epochs(connection: sqlite3.Connection) -> list[tuple[str, int, float, int, int, int]]:
+    """All epochs, or none."""
+    for confirmed in ("confirmed", "0"):  # a file of an older version has no such column
+        try:
+            return connection.execute(
+                f"SELECT name, epoch, started, base, last, {confirmed} FROM epochs"  # noqa: S608 - constants
+                " JOIN streams ON streams.id = epochs.stream"
+            ).fetchall()
+        except sqlite3.DatabaseError:
+            continue
+    return []
+
+
+def chunks(connection: sqlite3.Connection, top: int) -> Iterator[Chunk]:
+    """All rows up to a row id, oldest first: where reading fails, the row ids are halved until it does not."""
+    open_ = [(1, top)]
+    failures = 0 if _ask(connection, "SELECT count(*) FROM (SELECT id FROM events LIMIT 1)") is not None else MOST
+    while open_:
+        first, last = open_.pop()
+        try:
+            rows: list[Saved] = connection.execute(
+                f"SELECT {_ROW} FROM events WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?",  # noqa: S608 - constants
+                (first, last, CHUNK),
+            ).fetchall()
+        except sqlite3.DatabaseError:
+            failures += 1
+            if first == last or failures > MOST:
+                yield Chunk([], [(first, last)])
+            else:
+                middle = (first + last) // 2
+                open_ += [(middle + 1, last), (first, middle)]
+            continue
+        if len(rows) == CHUNK:
+            open_.append((rows[-1][0] + 1, last))
+        whole = [row for row in rows if _whole(row)]
+        kept = {row[0] for row in whole}
+        yield Chunk(whole, [(row[0], row[0]) for row in rows if row[0] not in kept])
+
+
+def _whole(row: Saved) -> bool:
+    _, _, _, _, _, _, crc, channel, name, _, payload = row
+    try:
+        return crc == checksum(channel, name, readable(payload))
+    except (TypeError, AttributeError):  # a flipped bit has changed a value's type
+        return False
+
+
+def stream_of(row: Saved) -> str | None:
+    """The stream that a row's payload names."""
+    found = _STREAM.search(readable(row[-1])[:256])
+    return None if found is None else found[1].decode()
+
+
+def gather(found: Iterator[Chunk]) -> Iterator[Chunk]:
+    """Chunks of some size: single lost row ids that follow each other are one run."""
+    rows: list[Saved] = []
+    gone: list[tuple[int, int]] = []
+    for chunk in found:
+        rows += chunk.rows
+        for first, last in chunk.gone:
+            if gone and gone[-1][1] + 1 == first:
+                gone[-1] = (gone[-1][0], last)
+            else:
+                gone.append((first, last))
+        if len(rows) >= CHUNK or len(gone) >= CHUNK:
+            yield Chunk(rows, gone)
+            rows, gone = [], []
+    yield Chunk(rows, gone)
+
+
+class Salvage(threading.Thread):
+    """Reads a damaged file in a thread of its own; `store` takes each chunk and gives False when it is to end."""
+
+    def __init__(self, folder: Path, segment: str, store: Callable[[Chunk], bool], done: Callable[[], None]) -> None:
+        super().__init__(name="salvage", daemon=True)
+        self._folder = folder
+        self._segment = segment
+        self._store = store
+        self._done = done
+
+    def run(self) -> None:
+        connection, books = look(self._folder, self._segment)
+        with closing(connection):
+            if all(self._store(chunk) for chunk in gather(chunks(connection, books.top))):
+                self._done()
+
+
+def newest(books: Books) -> tuple[int, int]:
+    """The epoch and the row id above which a new file counts on."""
+    if not books.epochs:
+        return UNKNOWN_EPOCH, max(books.top, UNKNOWN_BASE)
+    return books.epochs[-1].epoch, books.top
