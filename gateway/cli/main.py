@@ -34,7 +34,7 @@ class Lazy(NamedTuple):
 
 
 COMMANDS = {
-    "asyncapi": Lazy("gateway.cli.asyncapi:asyncapi", "Print the MQTT side as an AsyncAPI document."),
+    "asyncapi": Lazy("gateway.cli.asyncapi:asyncapi", "Print what gateways say and hear over MQTT."),
     "check": Lazy("gateway.cli.check:check", "Check a site FILE: all its errors in one pass."),
     "completion": Lazy("gateway.cli.completion:completion", "Print the completion script of SHELL."),
     "count": Lazy("gateway.cli.count:count", "Hold a physical count against what is present."),
@@ -49,6 +49,7 @@ COMMANDS = {
     "simulate": Lazy("gateway.cli.simulate:simulate", "Simulate devices of the floor, on their real wire."),
     "status": Lazy("gateway.cli.status:status", "Show uplink, outbox and devices of the running gateway."),
     "tail": Lazy("gateway.cli.tail:tail", "Show events as they are stored, until Ctrl-C."),
+    "tune": Lazy("gateway.cli.tune:tune", "Tune a site by a RECORDING: offsets of antennas, timeouts, thresholds."),
 }
 
 

@@ -111,6 +111,8 @@ def floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "demo/floor.jsonl",
         "RECORDING",
         "scanned.csv",
+        "tuned.yaml",
+        "walk.csv",
     ):
         Path(file).parent.mkdir(exist_ok=True)
         Path(file).touch()

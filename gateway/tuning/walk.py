@@ -1,0 +1,124 @@
+"""The truth as a person writes it down: which object came to which zone when, as CSV. Pure.
+
+time,object,read_point
+2026-11-21T17:42:00+01:00,urn:epc:id:sgtin:9521141.123456.1,aisle-a
+1790000060.5,30361f9e5c0789000000004d,aisle-b
+1790000120,30361f9e5c0789000000004d,
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from drivers.lines import RecordingError, from_hex, seconds
+
+COLUMNS = ("time", "object", "read_point")
+
+MOST = 200_000
+"""Rows: more than a person walks in a year."""
+
+_PROBLEMS = 20
+"""Mistakes that are told at once."""
+
+
+class Change(NamedTuple):
+    """At `time` (Unix seconds) the object came into `zone`; None: it is gone."""
+
+    time: float
+    zone: str | None
+
+
+def zone_at(changes: Sequence[Change], time: float) -> str | None:
+    """Where it is then; changes in order of time."""
+    at = bisect_right(changes, time, key=lambda change: change.time)
+    return changes[at - 1].zone if at else None
+
+
+class WalkError(ValueError):
+    """What is wrong, a sentence a line, each with the number of its line at its head."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def parse_walk(lines: Iterable[str], zones: Mapping[str, str], name: Callable[[bytes], str]) -> dict[str, list[Change]]:
+    """Changes in order of time by object (URI).
+
+    `zones` gives the kind of each read point by its name; `name` the URI of an EPC. Raises `WalkError`.
+    """
+    try:
+        rows = list(zip(range(1, MOST + 3), csv.reader(lines, delimiter=","), strict=False))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise WalkError([f"1: no CSV: {error}"]) from None
+    if len(rows) > MOST + 1:
+        raise WalkError([f"{MOST + 2}: more than {MOST} rows: this is no walk"])
+    order = _header(rows[0][1] if rows else [])
+    found: dict[str, list[Change]] = {}
+    problems: list[str] = []
+    for number, row in rows[1:]:
+        if not any(cell.strip() for cell in row):
+            continue
+        try:
+            who, change = _row(row, order, zones, name)
+        except ValueError as error:
+            problems.append(f"{number}: {error}")
+        else:
+            found.setdefault(who, []).append(change)
+    if problems:
+        raise WalkError(problems[:_PROBLEMS])
+    if not found:
+        raise WalkError(["2: there is no row: write who came where when"])
+    return {who: sorted(changes, key=lambda change: change.time) for who, changes in found.items()}
+
+
+def _header(cells: list[str]) -> list[int]:
+    names = [cell.strip().removeprefix("\ufeff").lower() for cell in cells]
+    if sorted(names) != sorted(COLUMNS):
+        shown = ",".join(names) or "nothing"
+        raise WalkError([f"1: the first line is {','.join(COLUMNS)}, separated by commas; this one is {shown}"])
+    return [names.index(column) for column in COLUMNS]
+
+
+def _row(
+    row: list[str], order: list[int], zones: Mapping[str, str], name: Callable[[bytes], str]
+) -> tuple[str, Change]:
+    if len(row) != len(COLUMNS):
+        raise ValueError(f"{len(row)} columns instead of {len(COLUMNS)}: {','.join(COLUMNS)}")
+    time, who, zone = (row[at].strip() for at in order)
+    return _object(who, name), Change(_time(time), _zone(zone, zones) if zone else None)
+
+
+def _time(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        return seconds(text)
+    return seconds(number)
+
+
+def _object(text: str, name: Callable[[bytes], str]) -> str:
+    if ":" in text:
+        return text
+    try:
+        value = from_hex("object", text)
+    except RecordingError:
+        value = b""
+    if not value:
+        raise ValueError(f"object '{text}' is neither a URI, as urn:epc:id:sgtin:9521141.123456.1, nor an EPC in hex")
+    return name(value)
+
+
+def _zone(text: str, zones: Mapping[str, str]) -> str:
+    kind = zones.get(text)
+    if kind is None:
+        close = difflib.get_close_matches(text, zones, 1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        raise ValueError(f"there is no read point '{text}'{hint}")
+    if kind != "zone":
+        raise ValueError(f"read point '{text}' is a {kind}: a walk is about zones, leave the row out")
+    return text
