@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from drivers.observations import Read, Signal, Status
 from gateway.explain.clock import Moment, clock, lasting
@@ -326,3 +328,36 @@ def test_times_are_those_of_the_sites_clock() -> None:
     with pytest.raises(ValueError, match="Invalid isoformat"):
         Moment("soon")
     assert [lasting(one) for one in (0.84, 5, 31.2, 250, 11100)] == ["0.8 s", "5 s", "31 s", "4 min 10 s", "3 h 5 min"]
+
+
+TIMES = st.floats(0, 300) | st.sampled_from([-1e9, 1e13, -T0])
+LEVELS = st.none() | st.floats(allow_nan=True, allow_infinity=True) | st.floats(-90, -20)
+SEEN = st.one_of(
+    st.builds(read, TIMES, st.sampled_from([1, 2, 3, 4, 5, 9]), LEVELS, st.sampled_from([EPC, OTHER])),
+    st.builds(
+        lambda time, state, antenna: Status(antenna, state, "\x1b<>", T0 + time),
+        TIMES,
+        st.sampled_from(["online", "offline", "stopped", "degraded"]),
+        st.sampled_from([None, 1, 7, "x"]),
+    ),
+    st.builds(lambda time, on: Signal("beam", on, T0 + time), TIMES, st.booleans()),
+)
+
+
+@given(st.lists(SEEN, max_size=60), st.tuples(TIMES, TIMES))
+@settings(deadline=None, max_examples=60)
+def test_nothing_that_devices_say_breaks_it(seen: list[Read | Status | Signal], window: tuple[float, float]) -> None:
+    points = [point("a"), point("b", presence_timeout=5.0), point("dock", "portal", gate=Gate("plc", "beam", 1.0))]
+    points.append(point("belt", "checkpoint", min_reads=2))
+    names = ("a", "b", "dock", "dock", "belt")
+    sides = (None, None, "outside", "inside", None)
+    ports = tuple(Port("reader", n, name, side) for n, (name, side) in enumerate(zip(names, sides, strict=True), 1))  # type: ignore[arg-type]
+    limits = T0 + min(window), T0 + max(window)
+    tracer = Tracer(Rules({one.name: one for one in points}, ports), Resolver().resolve, Subject(EPC), window=limits)
+    for one in seen:
+        tracer.take("plc" if isinstance(one, Signal) else "reader", one, one.time)
+    trace = tracer.trace()
+    if trace is not None:
+        explain(trace, "rfid", UTC)
+        ET.fromstring(draw(trace, UTC))
+        assert all(since <= until for since, until, _ in trace.spans())
