@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from drivers.observations import Antenna
 from gateway.health import DeviceState
+from gateway.messages import LossReason
 from gateway.model import DepartureReason, Direction, TransitionKind
 
 Time = Annotated[
@@ -178,7 +179,7 @@ class Loss(Body, frozen=True, kw_only=True):
     first: Count = field(name="from")
     to: Count
     count: Count
-    reason: Literal["full", "corrupt", "dead-letter", "refused"]
+    reason: LossReason
     time: Time
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from tests import postgres
 from tests.examples.events import GOLDEN, clock, golden, numbered, payload, placed, topic
 
 Json = dict[str, Any]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Repository:
@@ -34,6 +36,7 @@ class Repository:
         self.tried: list[Json] = []
         self.taken: list[Json] = []
         self.headers: list[dict[str, str]] = []
+        self._changed = threading.Condition()
 
     def take(self, document: Json) -> int:
         self.tried.append(document)
@@ -41,8 +44,14 @@ class Repository:
             return 400
         status = self.answers.pop(0) if self.answers else 202
         if status == 202:
-            self.taken.append(document)
+            with self._changed:
+                self.taken.append(document)
+                self._changed.notify_all()
         return status
+
+    def until(self, documents: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.taken) >= documents, 60), "it did not come"
 
     @property
     def events(self) -> list[Json]:
@@ -251,6 +260,26 @@ async def test_on_postgresql_too(repository: Repository) -> None:
         assert await stand.all() == 204
         assert [things(event) for event in repository.events] == [["11", "12", "13"], ["11", "12", "13"], ["12", "13"]]
         await database.close()
+
+
+async def test_as_a_process_it_goes_on_until_all_is_taken(repository: Repository, tmp_path: Path) -> None:
+    repository.answers = [503]
+    file = tmp_path / "central.sqlite3"
+    with listening(repository) as address:
+        stand = Stand(Sqlite(str(file)), repository, address)
+        await stand.central.start()
+        await stand.store(passed(1, 11, 1, 2), passed(2, 12, 2, 2))
+        words = ["-m", "examples.central.bridge", "--database", str(file), "--capture", address]
+        process = await asyncio.create_subprocess_exec(sys.executable, *words, cwd=ROOT)
+        try:
+            await asyncio.to_thread(repository.until, 1)
+            await stand.store(placed("arrived", "urn:epc:id:sscc:952012.03456780090", "aislea", 1, 17, 3))
+            await asyncio.to_thread(repository.until, 2)
+        finally:
+            process.kill()
+            await process.wait()
+    assert [things(event) for event in repository.events] == [["11", "12"], ["90"]]
+    assert len(repository.tried) == 3
 
 
 def test_its_command_says_what_it_needs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

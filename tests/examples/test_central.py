@@ -287,6 +287,44 @@ async def test_what_is_not_valid_is_kept_apart_and_nothing_else_suffers() -> Non
     assert one.kpis.count["rejected"] == len(wrong) + 2
 
 
+_ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@st.composite
+def spoilt(draw: st.DrawFn) -> tuple[str, bytes]:
+    """A golden message, of which one member is anything at all, or bytes."""
+    message = golden(draw(st.sampled_from(sorted(path.stem for path in GOLDEN.glob("*.json") if path.stem != "batch"))))
+    if draw(st.integers(0, 9)) == 0:
+        return message["topic"], draw(st.binary(max_size=40))
+    inside: Any = message["payload"]
+    while True:
+        key = draw(st.sampled_from(sorted(inside)))
+        if not isinstance(inside[key], dict) or draw(st.booleans()):
+            break
+        inside = inside[key]
+    inside[key] = draw(_ANY)
+    return message["topic"], json.dumps(message["payload"]).encode()
+
+
+@given(st.lists(spoilt(), min_size=1, max_size=6))
+def test_whatever_comes_it_goes_on(messages: list[tuple[str, bytes]]) -> None:
+    async def play() -> None:
+        one = await central()
+        good = placed("arrived", A, "aislea", 1, 99, 1)
+        await one.take([*messages, (topic(good), payload(good))])
+        assert [tuple(row) for row in await one.database.run("SELECT id FROM events WHERE epoch = 99")] == [
+            (good["id"],)
+        ]
+        one.tick()
+        one.kpis.report()
+
+    asyncio.run(play())
+
+
 async def test_nobody_takes_back_what_another_said() -> None:
     one = await central()
     event = placed("arrived", A, "aislea", 1, 17, 1)

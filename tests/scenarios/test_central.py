@@ -13,25 +13,27 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
+from examples.central.databases import connect
 from tests import postgres
 from tests.brokers import MOSQUITTO, Mosquitto, Pki, Subscriber, subscriber
 from tests.scenarios.conftest import BOUND, Start
 from tests.scenarios.test_main_path import TAG, TAG_URI, ZONES, floor, reader, transitions
 
-pytestmark = [
-    pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed: apt-get install mosquitto"),
-    pytest.mark.skipif(postgres.BIN is None, reason="PostgreSQL is not installed: apt-get install postgresql"),
-]
+pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed: apt-get install mosquitto")
 ROOT = Path(__file__).resolve().parents[2]
 STAYS = TAG[:-1] + b"\xff"
 Json = dict[str, Any]
 
 
 @pytest.fixture
-def database() -> Iterator[str]:
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield str(tmp_path / "central.sqlite3")
+        return
+    if postgres.BIN is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     with postgres.postgres() as address:
         yield address
 
@@ -100,9 +102,9 @@ async def centre(broker: Mosquitto, certificates: Path, database: str) -> AsyncI
 
 
 async def fetch(database: str, query: str) -> list[Any]:
-    connection = await asyncpg.connect(database)
+    connection = await connect(database)
     try:
-        return [tuple(row) for row in await connection.fetch(query)]
+        return [tuple(row) for row in await connection.run(query)]
     finally:
         await connection.close()
 
@@ -112,7 +114,12 @@ def told(heard: Subscriber) -> set[tuple[str, int, int]]:
     return {(event["stream"], event["epoch"], int(event["sequence"])) for event in heard.events}
 
 
-@pytest.mark.parametrize("forgets", [False, True], ids=["kept for it", "lost by the broker"])
+@pytest.mark.parametrize(
+    ("database", "forgets"),
+    [("sqlite", False), ("postgresql", True)],
+    indirect=["database"],
+    ids=["kept for it, sqlite", "lost by the broker, postgresql"],
+)
 async def test_a_killed_centre_is_equal_again(
     gateway: Start, broker: Mosquitto, certificates: Path, database: str, *, forgets: bool
 ) -> None:
