@@ -17,7 +17,7 @@ from gateway.location.admission import Admission, Met
 from gateway.location.checkpoint import Antennas, Checkpoint, plain
 from gateway.location.floor import NO_LEVEL, Floor, Place
 from gateway.location.gate import GateState
-from gateway.location.outcome import Counts, Key, Outcome, key
+from gateway.location.outcome import Counts, Outcome, key
 from gateway.location.portal import Portal
 from gateway.location.presence import Zones
 from gateway.location.steps import NEAR, Hear, Steps, step_before, step_from
@@ -34,9 +34,6 @@ RESYNC = 60.0
 
 _WEAKEST, _STRONGEST = -150.0, 50.0
 """dBm: what is outside, NaN too, is no level."""
-
-_NOBODY = Read("epc", b"", 0.0)
-"""Stands where what was heard is not a read."""
 
 
 class Engine:
@@ -179,14 +176,13 @@ class Engine:
                     counts.weak += 1
                     continue
             point = place.point
-            hear = rules[point.name]
             if rivals:
                 for checkpoint in rivals.get(point.name, ()):
                     checkpoint.rival(key(seen), level)
             if point.kind == "checkpoint":
-                hear(seen, key(seen), place, level, time, now, out)
+                rules[point.name](seen, key(seen), place, level, time, now, out)
             else:
-                heard.append((time, place.letter, seen.value, level, key(seen), seen, place, hear))
+                heard.append((time, place.letter, seen.value, level, key(seen), seen, place))
 
     def _other(self, device: str, seen: Observation, now: float) -> None:
         if isinstance(seen, Status):
@@ -200,12 +196,7 @@ class Engine:
             if place is not None and place.point.kind == "zone" and not seen.value:
                 # After all reads of that moment: they are what the antenna heard before it was empty.
                 after = math.nextafter(time, math.inf)
-                self._steps.heard.append((after, place.letter, b"", time, b"", _NOBODY, place, self._vacate))
-
-    def _vacate(
-        self, _read: Read, _key: Key, place: Place, since: float, _after: float, now: float, out: list[Outcome]
-    ) -> None:
-        self._zones.vacate(place, since, now, out)
+                self._steps.heard.append((after, place.letter, b"", time, b"", None, place))
 
     def _thaw(self, now: float) -> None:
         self._zones.thaw(now)
@@ -226,10 +217,19 @@ class Engine:
             self._steps.close()
         step = step_before(now)
         if self._steps.ready:
-            self._steps.weigh(step, now, out)
+            self._weigh(step, out)
         if not self._steps.ready:
             self._expire(step, out)
         return out
+
+    def _weigh(self, step: float, out: list[Outcome]) -> None:
+        self._steps.weigh(self._hear, self._zones.vacate, step, self._now, out)
+
+    def _weigh_all(self, out: list[Outcome]) -> None:
+        """Also what waits for the end of its step."""
+        self._steps.close()
+        while self._steps.ready:
+            self._weigh(self._now, out)
 
     def _expire(self, now: float, out: list[Outcome]) -> None:
         for rule in self._stepping:
@@ -242,7 +242,7 @@ class Engine:
         if self._now == -math.inf:
             return []
         out = self.advance(self._now)
-        self._steps.weigh_all(self._now, out)
+        self._weigh_all(out)
         self._expire(self._now, out)
         for checkpoint in self._checkpoints.values():
             checkpoint.settle(self._now, out)
@@ -335,7 +335,7 @@ class Engine:
         out: list[Outcome] = []
         if self._now == -math.inf:
             return out
-        self._steps.weigh_all(self._now, out)
+        self._weigh_all(out)
         for name, portal in self._portals.items():
             self._portals[name] = portal.step(by, self._now, out)
         self._now += by
@@ -359,7 +359,7 @@ class Engine:
         """New rules between two observations. Presence is kept; what left the configuration departs."""
         out = self.advance(now)
         now = self._now
-        self._steps.weigh_all(self._now, out)
+        self._weigh_all(out)
         self._floor.replace(rules)
         self._watch.replace()
         self._admission.replace(rules)

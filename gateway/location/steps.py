@@ -7,7 +7,7 @@ reports, or threads of one, may overtake each other without another decision. It
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from drivers.observations import Read
@@ -20,7 +20,7 @@ RATE: Final = 10.0
 NEAR: Final = 1e-5
 """Seconds: what is due no further behind a step is due at it, for sums of times come out by so much too late."""
 
-MOST: Final = 10_000
+MOST: Final = 5_000
 """Reads of one step that wait for its end; a flood of more is weighed in parts, for sorting it would be a pause."""
 
 SLICE: Final = 250
@@ -28,8 +28,14 @@ SLICE: Final = 250
 
 Hear = Callable[[Read, Key, Place, float, float, float, list[Outcome]], None]
 
-Heard = tuple[float, str, bytes, float, Key, Read, Place, Hear]
-"""Time, letter of the place, value, level: what orders it; then key, read, place and the rule that it goes to."""
+Empty = Callable[[Place, float, float, list[Outcome]], None]
+"""Is told that nothing is at an antenna: since when, and when that is decided."""
+
+Heard = tuple[float, str, bytes, float, Key, Read | None, Place]
+"""Time, letter of the place, value, level: what orders it; then key, read, place. Without a read: it is empty there.
+
+Nothing that the garbage collector follows: so many at a time would be a pause.
+"""
 
 
 def step_before(time: float) -> float:
@@ -79,16 +85,13 @@ class Steps:
         heard.reverse()
         self.ready = heard + self.ready if self.ready else heard
 
-    def weigh(self, step: float, now: float, out: list[Outcome]) -> None:
-        """A slice of what is ready, decided at `step`, the last one that ended; of a flood, then."""
+    def weigh(self, rules: Mapping[str, Hear], empty: Empty, step: float, now: float, out: list[Outcome]) -> None:
+        """A slice of what is ready, decided at `step`, the last that ended; of a flood in the one that runs, then."""
         some = self.ready[-SLICE:]
         del self.ready[-SLICE:]
         step = max(step, min(some[0][0], now))
-        for time, _, _, level, name, read, place, hear in reversed(some):
-            hear(read, name, place, level, time, step, out)
-
-    def weigh_all(self, now: float, out: list[Outcome]) -> None:
-        """All that is ready, or waits for the end of its step."""
-        self.close()
-        while self.ready:
-            self.weigh(now, now, out)
+        for time, _, _, level, key, read, place in reversed(some):
+            if read is not None:
+                rules[place.point.name](read, key, place, level, time, step, out)
+            else:
+                empty(place, level, step, out)
