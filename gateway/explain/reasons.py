@@ -68,8 +68,9 @@ class Reasons:
         point = self._trace.point(told.read_point)
         weighed = decided.weighed
         came, left = (weighed.of(told.read_point), weighed.of(told.origin)) if weighed else (None, None)
-        lead = f"; when it was decided it led by {came - left:.1f} dB" if came is not None and left is not None else ""
-        return f"{told.read_point} was the stronger from {self._clock(told.time)} on{lead} ({_needed(point)})"
+        lead = f" and had {came - left:.1f} dB when it was decided" if came is not None and left is not None else ""
+        dated = f"dated {self._clock(told.time)}, for what is weighed lags behind"
+        return f"{told.read_point} took the lead over {told.origin}{lead} ({_needed(point)}); {dated}"
 
     def _departed(self, told: Transition) -> str:
         last = f"last heard at {self._clock(told.time)}"
