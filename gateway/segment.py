@@ -16,7 +16,7 @@ from gateway.config.site import Segment, Site
 from gateway.control.server import ControlServer
 from gateway.describe import printable
 from gateway.devices import Devices, Surroundings, devices
-from gateway.health import DeviceHealth
+from gateway.health import DeviceBoard, DeviceHealth
 from gateway.history import History
 from gateway.identity.directory import Directory
 from gateway.inbox import Inbox
@@ -130,10 +130,14 @@ async def _deciding(pipeline: Pipeline, inbox: Inbox, outbox: Outbox, pace: Pace
 async def _repeating(
     parts: Parts, composer: Composer, interval: float, clock: Callable[[], float]
 ) -> AsyncIterator[None]:
+    board = DeviceBoard("uplink", clock, lambda health: _tell(health, composer, parts.outbox, clock()))
+    parts.uplink.on_alarm = lambda alarm: board.say("degraded" if alarm else "online", alarm or "")
+
     async def repeat() -> None:
         while True:
             await asyncio.sleep(interval)
-            for health in parts.devices.health:
+            troubled = (board.now,) if board.now.state == "degraded" else ()
+            for health in (*parts.devices.health, *troubled):
                 parts.uplink.publish_unstored("health", health.device, whole(_draft(health, composer, clock())))
 
     async with asyncio.TaskGroup() as group:

@@ -18,6 +18,7 @@ from gateway.model import Present, Sighting, Work
 from gateway.outbox import database, queries
 from gateway.outbox.futures import finish, refuse, resolve
 from gateway.outbox.lock import exclusive
+from gateway.outbox.machine import machine
 from gateway.outbox.mailbox import Mailbox
 from gateway.outbox.news import Committed, Opened, Plan
 from gateway.outbox.values import (
@@ -52,7 +53,6 @@ __all__ = [
 
 T = TypeVar("T")
 
-MACHINE_ID = Path("/etc/machine-id")
 _EARLY = 1.0
 """Seconds by which an event's id may be newer than the time it was stored at."""
 
@@ -78,7 +78,7 @@ async def open_outbox(
     except OSError as error:
         raise OutboxError(f"{folder}: {error.strerror}; the user the gateway runs as must own this folder") from error
     if machine_id is None:
-        machine_id = await asyncio.to_thread(_machine_id)
+        machine_id = await asyncio.to_thread(machine)
     plan = Plan(folder, segment, machine_id, settings.max_size, settings.keep_sent, settings.linger, clock, declare)
     with exclusive(folder, clock()):
         outbox = Outbox(plan)
@@ -390,8 +390,3 @@ class Outbox:
     async def epochs(self) -> list[EpochState]:
         """Every epoch on file with its greatest sequence and what is pending of it, oldest first."""
         return await self._ask(self._writer.epochs)
-
-
-def _machine_id() -> str:
-    """systemd's machine-id(5); a box without one is known by nothing, and never changes."""
-    return MACHINE_ID.read_text(encoding="ascii").strip() if MACHINE_ID.exists() else ""
