@@ -190,8 +190,40 @@ def told_at_another_time_it_is_the_same(walk, story, shift):
     assert essence(second, shift) == essence(first)
 
 
+def rebuilt(events):
+    """Who is where, by the contract's rule of placement, from events that come in any order."""
+    state = {}
+    for number, one in events:
+        rank, gone = (one.time, number), one.kind == "departed"
+        if rank > state.get(one.object.uri, ((float("-inf"), -1),))[0]:
+            state[one.object.uri] = rank, None if gone else one.read_point
+    return {uri: where for uri, (_, where) in state.items() if where is not None}
+
+
+@settings(max_examples=150, deadline=None)
+@given(STORY, st.integers(0, 80), st.randoms(use_true_random=False))
+def a_centre_that_knows_the_events_knows_who_is_where(walk, story, restart, rnd):
+    """At any moment and over a restart, in whatever order the events reach it."""
+    w, told_before = walk(FLOOR, steps=True), []
+    for number, (now, device, seen) in enumerate(told(story)):
+        if number == restart:
+            w.finish()
+            told_before, w = w.events, walk(FLOOR, w.stored.values(), steps=True)
+        w.tell(now, seen, device)
+        events = [one for one in enumerate(told_before + w.events) if one[1].kind in ("arrived", "moved", "departed")]
+        rnd.shuffle(events)
+        stands = {uri: zone for zone, uris in w.engine.standing().items() for uri in uris}
+        assert rebuilt(events) == {uri: zone for uri, zone in stands.items() if zone != "belt"}
+
+
 @pytest.mark.parametrize(
-    "law", [every_story_is_sound, shuffled_within_steps_it_is_the_same, told_at_another_time_it_is_the_same]
+    "law",
+    [
+        every_story_is_sound,
+        shuffled_within_steps_it_is_the_same,
+        told_at_another_time_it_is_the_same,
+        a_centre_that_knows_the_events_knows_who_is_where,
+    ],
 )
 def test_law(walk, law):
     law(walk)
