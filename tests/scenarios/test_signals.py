@@ -6,17 +6,22 @@ import asyncio
 import json
 import signal
 import time
+from datetime import datetime
 from typing import Any
 
 import pytest
 
+from drivers.contract import Context
+from drivers.llrp.driver import LlrpDriver
+from drivers.llrp.settings import Settings
 from simulators.llrp_reader.options import ReaderOptions
 from simulators.llrp_reader.server import LlrpReader, Switched
 from simulators.radio import Radio
 from simulators.warehouse import Warehouse, dock
 from tests.brokers import MOSQUITTO, Mosquitto, subscriber
-from tests.driving import until
+from tests.driving import Watched, states, until
 from tests.scenarios.conftest import BOUND, Start
+from tests.scenarios.test_command_line import readpoint
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed: apt-get install mosquitto")
 
@@ -65,7 +70,8 @@ async def test_a_passage_is_green_for_its_time_and_a_cut_uplink_yellow_as_long_a
             await until(lambda: not any(reader.outputs.values()))
             assert not of(reader, GREEN)
 
-            warehouse.pallet(LOAD, "dock-1", "in", time.time() + 0.2, speed=3.0)
+            # Later than what might have stood in the door when reading began.
+            warehouse.pallet(LOAD, "dock-1", "in", time.time() + 3.0, speed=2.0)
             await until(lambda: len(of(reader, GREEN)) >= 2)
             on, off = of(reader, GREEN)[:2]
             assert (on.on, off.on) == (True, False)
@@ -112,3 +118,25 @@ async def test_an_output_that_the_reader_has_not_is_said_at_the_connection(gatew
         now = await box.until(lambda now: now.devices[0].state == "offline")
         assert "signals: gpo 7 is asked for, it has outputs 1 to 4" in now.devices[0].cause
         assert not reader.switched
+
+
+async def test_the_simulator_tells_each_change_of_an_output() -> None:
+    async with readpoint("simulate", "llrp", "--port", "0", "--tags", "1") as process:
+        assert process.stdout
+        assert process.stderr
+        async with asyncio.timeout(BOUND):
+            said = (await process.stderr.readline()).decode()
+        settings = Settings.model_validate({"host": "127.0.0.1", "port": int(said.rpartition(":")[2])})
+        watched = Watched(LlrpDriver(settings, {}, Context("reader", outputs=frozenset({2}))))
+        await watched.until(lambda seen: (None, "online") in states(seen))
+        assert watched.outputs
+        watched.outputs.write({2: True})
+        async with asyncio.timeout(BOUND):
+            on = (await process.stdout.readline()).decode()
+        await watched.stop()
+        async with asyncio.timeout(BOUND):
+            off = (await process.stdout.readline()).decode()
+    when, *words = on.split()
+    assert abs(datetime.fromisoformat(when).timestamp() - time.time()) < BOUND
+    assert words == ["output", "2", "on"]
+    assert off.split()[1:] == ["output", "2", "off"]
