@@ -11,12 +11,24 @@ from contextlib import asynccontextmanager
 EVERY = 3.0
 """Seconds between looks. One takes 0.5 to 9 ms, beside the event loop."""
 
-_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+LARGE = 256 * 2**10
+"""Bytes from which a block is mapped by itself, and so goes back when it is freed. Left alone, glibc raises this."""
+
+_M_MMAP_THRESHOLD = -3
+
+_libc = ctypes.CDLL(None)
+_trim = getattr(_libc, "malloc_trim", None)
+_set = getattr(_libc, "mallopt", None)
 
 
 @asynccontextmanager
 async def kept_small() -> AsyncIterator[None]:
-    """Give back what is free, now and every few seconds, while inside (malloc_trim(3); nothing where libc has none)."""
+    """Give back what is free, now and every few seconds, while inside: malloc_trim(3), mallopt(3).
+
+    Nothing where libc has none.
+    """
+    if _set is not None:
+        _set(_M_MMAP_THRESHOLD, LARGE)
     task = asyncio.create_task(_keep_small(), name="footprint")
     try:
         yield

@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from drivers.observations import Antenna, Observation, Read
+from gateway.churn import worn
 from gateway.location.admission import Admission
 from gateway.location.floor import NO_LEVEL, Floor, Place
 from gateway.location.gate import GateState
@@ -50,6 +51,8 @@ class Checkpoint:
         self._stored = bytearray()
         """Instances that were reported, so that they are quiet after a restart too."""
         self._free: list[int] = []
+        self._came = 0
+        """Who came since the tables were written anew."""
         self._rounds = Rounds()
         self._touched: list[int] = []
         self._peaks = Peaks(point.peak_wait)
@@ -200,6 +203,7 @@ class Checkpoint:
         self._since[slot] = self._last[slot] = self._written[slot] = time
         self._instance[slot] = identity.kind == "instance"
         self._objects[identity.uri] = slot
+        self._came += 1
         return slot
 
     def _count(
@@ -282,6 +286,8 @@ class Checkpoint:
 
     def advance(self, now: float, out: list[Outcome]) -> None:
         """Tell what is past its peak and forget what has been unseen long enough by `now`, at most a slice of it."""
+        if worn(self._came, len(self._objects)):
+            self._slots, self._objects, self._came = dict(self._slots), dict(self._objects), 0
         for slot in self._waiting.take(now, SLICE):
             self._look(slot, now, out)
         for slot in self._rounds.take(now, SLICE):

@@ -7,6 +7,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
+from gateway.churn import worn
 from gateway.model import Absent, Identity, Present, Work
 from gateway.outbox import bulk
 
@@ -38,6 +39,7 @@ class Presence:
         self._vacant: set[int] = set()
         """The places of `_left`. The table may still say who was there before them."""
         self._next = 1
+        self._came = 0
         self.due = _NEVER
         """When absences have waited long enough (monotonic seconds)."""
 
@@ -96,6 +98,7 @@ class Presence:
                             firm.append(key)
                 else:
                     puts[self._place(change.object.uri, change.read_point)] = change
+        self._tend()
         if puts:
             bulk.insert(self._sql, _PUT, [_values(place, present) for place, present in puts.items()])
         if closing or now >= self.due - LINGER:
@@ -103,6 +106,12 @@ class Presence:
         if firm:
             self._sweep(firm)
         self.due = min(self.due, now + 2 * LINGER) if self._left else _NEVER
+
+    def _tend(self) -> None:
+        if worn(self._came, sum(map(len, self._places.values()))):
+            self._came = 0
+            for read_point, places in self._places.items():
+                self._places[read_point] = dict(places)
 
     def _place(self, uri: str, read_point: str) -> int:
         places = self._places[read_point]
@@ -116,6 +125,7 @@ class Presence:
                     place, self._next = self._next, self._next + 1
             self._vacant.discard(place)
             places[uri] = place
+            self._came += 1
         return place
 
     def _sweep(self, keys: Iterable[Key]) -> None:
