@@ -32,10 +32,10 @@ LONGEST: Final = 1024
 PORTS: Final = 4096
 """Antennas that are told apart."""
 
-_CHUNK: Final = 2048
+_CHUNK: Final = 1024
 """Reads that are packed at once."""
 
-_NAMES: Final = 32 * 1024
+_NAMES: Final = 16 * 1024
 """Bytes of identifiers that one chunk has, about: the last one may be longer."""
 
 _RECORD: Final = struct.Struct("<ihHH")
