@@ -52,14 +52,19 @@ def gains(
     Antennas with too few stands are left out; the mean gain of a kind is 0.
     """
     found: dict[Port, Gain] = {}
-    for kind in set(kinds.values()):
-        ports = {port for port, each in kinds.items() if each == kind}
+    for kind in sorted(set(kinds.values())):
+        ports = [port for port, each in kinds.items() if each == kind]
         found |= _of_kind(ports, stands, home)
     return found
 
 
-def _of_kind(ports: set[Port], stands: Sequence[Stand], home: Callable[[Stand], Collection[Port]]) -> dict[Port, Gain]:
-    choices = [(stand, [port for port in home(stand) if port in ports and port in stand.levels]) for stand in stands]
+def _of_kind(
+    ports: Sequence[Port], stands: Sequence[Stand], home: Callable[[Stand], Collection[Port]]
+) -> dict[Port, Gain]:
+    comparable = set(ports)
+    choices = [
+        (stand, [port for port in home(stand) if port in comparable and port in stand.levels]) for stand in stands
+    ]
     choices = [(stand, choice) for stand, choice in choices if choice]
     known: dict[Port, float] = dict.fromkeys(ports, 0.0)
     result: dict[Port, Gain] = {}

@@ -1,8 +1,9 @@
 """Which settings make the decisions truer, found on one part of a walk and believed only if another part agrees. Pure.
 
 One setting after another is tried; the best one stays if it is surely better on the part that is fitted. What is found
-must then be surely better on the part held out, and each of it must earn its place there. So noise is not fitted: where
-the defaults are as good, they are the answer.
+must then be surely better on the part held out, and each of it must earn its place there. Offsets are measured, not
+fitted: they stay if they are surely better over all. So noise is not fitted: where the defaults are as good, they are
+the answer.
 """
 
 from __future__ import annotations
@@ -43,9 +44,7 @@ class Found(NamedTuple):
 
 def most_trials(grid: Mapping[Name, Sequence[Value]], *, offsets: bool) -> int:
     """Decisions of the whole recording that a search takes at most."""
-    settings = len(grid) + offsets
-    sweep = sum(len(values) for values in grid.values()) + offsets
-    return 1 + SWEEPS * sweep + settings
+    return 1 + offsets + SWEEPS * sum(map(len, grid.values())) + len(grid)
 
 
 def with_floors(levels: Sequence[float]) -> dict[Name, tuple[Value, ...]]:
@@ -66,9 +65,11 @@ class Search:
         self._known: dict[Settings, Mapping[Piece, Tally]] = {}
 
     def run(self, offsets: tuple[tuple[Port, float], ...] = ()) -> Found:
-        """`offsets` are those that were measured; whether they help is tried like the rest."""
+        """`offsets` are those that were measured. They are not fitted, so that the whole walk may judge them."""
         start = Settings()
-        best = self._believed(start, self._fitted(start, offsets))
+        measured = Settings(offsets=offsets)
+        first = measured if offsets and self._helps(start, measured) else start
+        best = self._believed(first, self._fitted(first))
         return Found(best, self._accuracy(start), self._accuracy(best), len(self._known))
 
     def _score(self, settings: Settings) -> Mapping[Piece, Tally]:
@@ -82,14 +83,19 @@ class Search:
         names = {name: index for index, name in enumerate(sorted({name for name, _ in score}))}
         return {piece: tally for piece, tally in score.items() if ((names[piece[0]] + piece[1]) % 2 == 0) == fitted}
 
+    def _helps(self, before: Settings, after: Settings) -> bool:
+        """Surely over the whole walk, and no less where nothing is fitted."""
+        more, error = gain(self._score(before), self._score(after))
+        held_out, _ = gain(self._part(before, fitted=False), self._part(after, fitted=False))
+        return more > max(LEAST, SURE * error) and held_out > 0
+
     def _surely(self, before: Settings, after: Settings, *, fitted: bool) -> bool:
         more, error = gain(self._part(before, fitted=fitted), self._part(after, fitted=fitted))
         return more > max(LEAST, SURE * error)
 
-    def _fitted(self, best: Settings, offsets: tuple[tuple[Port, float], ...]) -> Settings:
+    def _fitted(self, best: Settings) -> Settings:
         for _ in range(SWEEPS):
             before = best
-            best = self._better(best, [best._replace(offsets=offsets)])
             for name, values in self._grid.items():
                 now = dict(best.zones).get(name, self._present.get(name))
                 best = self._better(best, [best.put(name, value) for value in values if value != now])
@@ -104,8 +110,8 @@ class Search:
 
     def _believed(self, start: Settings, best: Settings) -> Settings:
         """Without what does not help where it was not fitted."""
-        for part in best.parts:
-            less = best.without(part)
+        for name, _ in best.zones:
+            less = best.without(name)
             if not self._surely(less, best, fitted=False):
                 best = less
         return best if best != start and self._surely(start, best, fitted=False) else start

@@ -38,11 +38,9 @@ class Settings(NamedTuple):
         """With another value."""
         return self._replace(zones=(*(each for each in self.zones if each[0] != name), (name, value)))
 
-    def without(self, part: str) -> Settings:
-        """Without one of its `parts`."""
-        if part == "offsets":
-            return self._replace(offsets=())
-        return self._replace(zones=tuple(each for each in self.zones if each[0] != part))
+    def without(self, name: Name) -> Settings:
+        """With the site file's value."""
+        return self._replace(zones=tuple(each for each in self.zones if each[0] != name))
 
     @property
     def parts(self) -> list[str]:
