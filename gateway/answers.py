@@ -276,6 +276,7 @@ def _outbox(outbox: Outbox) -> OutboxView:
         full=stats.full,
         cause=stats.cause or "",
         saved=stats.saved or "",
+        hours=stats.hours,
     )
 
 

@@ -48,6 +48,8 @@ class OutboxView(msgspec.Struct, frozen=True, rename="camel"):
     max_size: int = 0
     full: bool = False
     cause: str = ""
+    hours: float | None = None
+    """How long the room lasts at the present rate while nothing is sent; None while that is not known."""
     saved: str = ""
     """What became of a damaged file that was set aside at the start."""
 

@@ -13,6 +13,9 @@ from gateway.control import protocol
 from gateway.control.client import NotRunning, Refused, ask
 from gateway.overview import Overview
 
+_ALARM = 0.70
+"""Share of the outbox's quota from which a person should know."""
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a segment and line.")
@@ -66,6 +69,9 @@ def troubles(overview: Overview) -> list[str]:
         found.append(f"uplink: {overview.uplink.alarm}")
     if overview.outbox.full:
         found.append(f"outbox full: {overview.outbox.cause}")
+    if overview.outbox.size >= _ALARM * overview.outbox.max_size > 0:
+        share = overview.outbox.size / overview.outbox.max_size
+        found.append(f"outbox {share:.0%} used: look at the uplink, or raise outbox.max_size")
     if overview.outbox.saved:
         found.append(f"outbox: {overview.outbox.saved}")
     if overview.outbox.dead:

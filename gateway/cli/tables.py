@@ -100,12 +100,16 @@ def _add_outbox(table: Table, outbox: OutboxView, now: float) -> None:
     table.add_row(
         "outbox",
         f"{outbox.pending} pending (oldest {ago(outbox.oldest, now)}), {outbox.sent} sent, {outbox.dead} dead, "
-        f"{size(outbox.size)} of {size(outbox.max_size)}",
+        f"{size(outbox.size)} of {size(outbox.max_size)}{_hours(outbox.hours)}",
     )
     if outbox.full:
         table.add_row("", f"[red]full: {escape(outbox.cause)}[/]")
     if outbox.saved:
         table.add_row("", f"[yellow]{escape(outbox.saved)}[/]")
+
+
+def _hours(hours: float | None) -> str:
+    return "" if hours is None else f", room for {hours:.0f} h at this rate"
 
 
 def _unused(location: LocationView) -> str:

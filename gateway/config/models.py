@@ -21,6 +21,7 @@ from gateway.config.values import (
     either_way,
 )
 
+WhenFull = Literal["keep", "drop_oldest", "refuse"]
 Patterns = Annotated[tuple[Pattern, ...], Field(strict=False)]
 Decibel = Annotated[float, Field(ge=-40, le=40)]
 Dbm = Annotated[float, Field(ge=-120, le=30)]
@@ -105,11 +106,17 @@ class Outbox(Settings):
     """The durable queue of a segment."""
 
     max_size: Annotated[Size, Field(ge=2**20)] = 2 * 2**30
-    """The most it may take on disk; when it is full the oldest events are lost, and declared so."""
+    """The most it may take on disk; from 85 % of it on, what was sent goes early."""
     keep_sent: Duration = 72 * 3600.0
     """How long events stay after they were sent, so that the centre can ask for them again."""
     linger: Duration = 0.02
     """How long the first waiting event waits for company before both are stored in one go."""
+    epcis_when_full: WhenFull = "keep"
+    """At 95 % of `max_size`: `keep` lets new events wait in memory, `drop_oldest` and `refuse` lose some, declared."""
+    telemetry_when_full: WhenFull = "drop_oldest"
+    """The same for measurements."""
+    health_when_full: WhenFull = "drop_oldest"
+    """The same for changes of devices' states."""
 
 
 class Segment(Settings):

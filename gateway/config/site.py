@@ -46,12 +46,27 @@ class Uplink(msgspec.Struct, frozen=True):
     grace: float = 5.0
 
 
+WhenFull = Literal["keep", "drop_oldest", "refuse"]
+
+
 class Outbox(msgspec.Struct, frozen=True):
     """The durable queue: its quota, how long sent rows stay, and how long the first waiting event waits for company."""
 
     max_size: int = 2 * 2**30
     keep_sent: float = 72 * 3600.0
     linger: float = 0.02
+    epcis_when_full: WhenFull = "keep"
+    telemetry_when_full: WhenFull = "drop_oldest"
+    health_when_full: WhenFull = "drop_oldest"
+
+    @property
+    def when_full(self) -> dict[str, WhenFull]:
+        """What each channel does when the quota is nearly used up."""
+        return {
+            "epcis": self.epcis_when_full,
+            "telemetry": self.telemetry_when_full,
+            "health": self.health_when_full,
+        }
 
 
 class Segment(msgspec.Struct, frozen=True):

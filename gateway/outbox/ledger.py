@@ -32,11 +32,12 @@ class Counts(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """A run of sequence numbers that are gone."""
+    """Sequence numbers that are gone: all from `first` to `last`, or so many of them."""
 
     epoch: int
     first: int
     last: int
+    of: int | None = None
 
 
 class Ledger:
@@ -47,6 +48,7 @@ class Ledger:
         self._life = life
         self._declare = declare
         self._recent = Recent()
+        self._dropped = False
         self._last = 0
         self._swept = 0
         self._prefix = b'{"specversion":"1.0","stream":"%b","epoch":%d,"sequence":"' % (
@@ -159,7 +161,7 @@ class Ledger:
                 run.epoch,
                 run.first,
                 run.last,
-                count=run.last - run.first + 1,
+                count=run.last - run.first + 1 if run.of is None else run.of,
                 reason=reason,
                 time=now,
             )
@@ -169,7 +171,10 @@ class Ledger:
 
     def committed(self, rows: Sequence[Row]) -> None:
         """These rows are in the file now; they may be claimed without reading them back."""
-        self._recent.add(rows)
+        if self._dropped:  # some of these are gone again
+            self._recent, self._dropped = Recent(), False
+        else:
+            self._recent.add(rows)
 
     def revive(self, rowids: Sequence[int], now: float) -> int:
         """Rows of any other state become pending again, with the ids and numbers they have."""
@@ -248,6 +253,32 @@ class Ledger:
             stored, pending, dead = self.counts
             self.counts = Counts(stored - gone.total(), pending, dead)
         return above, looked, young
+
+    def pending_after(self, rowid: int, most: int) -> list[tuple[int, str]]:
+        """The next pending rows above a row id, with their channels."""
+        return self._sql.execute(
+            "SELECT id, channel FROM events WHERE state = 0 AND id > ? ORDER BY id LIMIT ?", (rowid, most)
+        ).fetchall()
+
+    def drop(self, rowids: Sequence[int], reason: LossReason, now: float, clock: str) -> list[Row]:
+        """Delete pending rows, declared in the same transaction: one declaration for those of an epoch."""
+        gone: dict[int, list[int]] = {}
+        for first, last in bulk.runs(rowids):
+            for epoch, sequence in self._sql.execute(
+                "DELETE FROM events WHERE id BETWEEN ? AND ? AND state = 0 RETURNING epoch, sequence", (first, last)
+            ).fetchall():
+                gone.setdefault(epoch, []).append(sequence)
+        losses = []
+        for epoch, numbers in gone.items():
+            self._sql.execute(
+                "UPDATE epochs SET gone = gone + ?, last = max(last, ?) WHERE epoch = ?",
+                (len(numbers), max(numbers), epoch),
+            )
+            stored, pending, dead = self.counts
+            self.counts = Counts(stored - len(numbers), pending - len(numbers), dead)
+            losses.append(Loss(epoch, min(numbers), max(numbers), len(numbers)))
+        self._dropped = self._dropped or bool(losses)
+        return self.declare(losses, reason, now, clock)
 
     def sweep_again(self) -> None:
         """The next purge starts at the oldest row."""

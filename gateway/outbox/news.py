@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.config import site
 from gateway.model import Present, Work
 from gateway.outbox.database import Life
 from gateway.outbox.values import Declare, OutboxStats, Row
@@ -37,8 +38,6 @@ class Plan(msgspec.Struct, frozen=True):
     folder: Path
     segment: str
     machine_id: str
-    max_size: int
-    keep_sent: float
-    linger: float
+    settings: site.Outbox
     clock: Callable[[], float]
     declare: Declare | None

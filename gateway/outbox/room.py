@@ -33,6 +33,8 @@ class Room:
         self._reserve = min(_RESERVE_MOST, self.quota // 8)
         self._max_size = max_size
         self._laid = False
+        self.most = self.quota - self._reserve
+        """Bytes for all but declarations."""
         self.page = self._pragma("page_size")
         connection.execute(f"PRAGMA journal_size_limit = {self.wal_size}")
         self.limit(reserve=False)

@@ -79,7 +79,7 @@ async def open_outbox(
         raise OutboxError(f"{folder}: {error.strerror}; the user the gateway runs as must own this folder") from error
     if machine_id is None:
         machine_id = await asyncio.to_thread(machine)
-    plan = Plan(folder, segment, machine_id, settings.max_size, settings.keep_sent, settings.linger, clock, declare)
+    plan = Plan(folder, segment, machine_id, settings, clock, declare)
     with exclusive(folder, clock()):
         outbox = Outbox(plan)
         async with outbox.held():

@@ -92,6 +92,7 @@ class OutboxStats(msgspec.Struct, frozen=True):
     `stored` counts the rows in the file, `appended` those of this run; `confirmed` is the number of this epoch up to
     which the centre has everything. `bytes` is what the file uses of `quota`. While `full`, works wait in memory and
     `cause` says what to do about it. `saved` tells of a damaged file that was set aside.
+    `hours` is how long the room lasts at the present rate while nothing is sent.
     """
 
     pending: int = 0
@@ -106,6 +107,7 @@ class OutboxStats(msgspec.Struct, frozen=True):
     bytes: int = 0
     quota: int = 0
     saved: str | None = None
+    hours: float | None = None
     full: bool = False
     cause: str | None = None
 

@@ -16,6 +16,7 @@ from gateway.outbox.ledger import Ledger, state_number
 from gateway.outbox.mailbox import GROUP, Mailbox
 from gateway.outbox.news import Committed, Opened, Plan
 from gateway.outbox.presence import LINGER, Presence
+from gateway.outbox.quota import Quota
 from gateway.outbox.receipts import Receipts
 from gateway.outbox.recovery import recovering
 from gateway.outbox.restore import Restoring
@@ -64,7 +65,7 @@ class Writer:
         self._settle_most = _ALL
         self._burials: list[tuple[list[int], str]] = []
         self._works_due = self._settle_due = self._bury_due = self._retry_at = _NEVER
-        self._retention = Retention(plan.keep_sent)
+        self._retention = Retention(plan.settings.keep_sent)
         self._seen: dict[tuple[str, str], float] = {}
         self._cause: str | None = None
         self._clock = HostClock()
@@ -85,7 +86,7 @@ class Writer:
         plan = self._plan
         self._sql = connection
         queries.prepare(connection)
-        self._room = Room(plan.folder, connection, plan.max_size)
+        self._room = Room(plan.folder, connection, plan.settings.max_size)
         self._wal = Wal(plan.folder / f"{database.FILE}-wal", self._room.page, self._room.wal_size)
         life = self._recovery.begin(self._room)
         database.sync_folder(plan.folder)
@@ -93,6 +94,7 @@ class Writer:
         self._life = life
         self._receipts = Receipts(connection, self._ledger, life)
         self._claims = Claims(self._ledger.next_rowid)
+        self._quota = Quota(self._room, self._claims, plan.settings.when_full)
         room = self._room.restore()
         self._most = self._batch_limit = min(MOST, self._room.wal_size // 4096)
         self._presence = Presence(connection)
@@ -135,7 +137,7 @@ class Writer:
         """Start the linger of what has begun to wait."""
         mailbox = self._mailbox
         if mailbox.works or self._batch:
-            self._works_due = min(self._works_due, now + (self._plan.linger if mailbox.urgent else LINGER))
+            self._works_due = min(self._works_due, now + (self._plan.settings.linger if mailbox.urgent else LINGER))
             if len(mailbox.works) >= GROUP or mailbox.hurried:
                 self._works_due = now
         if mailbox.settled:
@@ -185,7 +187,8 @@ class Writer:
             self._retry_at = now  # what was settled can be deleted
         if batch or settled or self._mailbox.closing:
             self._seen.update(self._mailbox.take_seen())
-        declaring = bool(self._burials or self._receipts.losses)
+        self._quota.look(now)
+        declaring = bool(self._burials or self._receipts.losses or self._quota.tight)
         if declaring:
             self._room.limit(reserve=True)
         try:
@@ -198,6 +201,7 @@ class Writer:
                 for buried, reason in self._burials:
                     rows += ledger.bury(buried, reason, wall, state)
                 rows += self._receipts.write(wall, state)
+                rows += self._quota.step(ledger, self._receipts.marks, rows, wall, state)
                 self._retention.step(ledger, self._receipts.marks, now, wall)
         finally:
             if declaring:
@@ -293,19 +297,18 @@ class Writer:
     def _drain(self) -> None:
         """All that was put is stored before the end; without room it tries for a while, then says what is lost."""
         deadline = time.monotonic() + _CLOSE_GRACE
-        mailbox = self._mailbox
         self._obey()
         self._note(time.monotonic())
         self._commit(time.monotonic())
-        while mailbox.works or self._batch:
+        while self._mailbox.works or self._batch:
             now = time.monotonic()
             if self._cause is None:
                 self._commit(now)
             elif now >= deadline:
-                left = len(mailbox.works) + len(self._batch)
+                left = len(self._mailbox.works) + len(self._batch)
                 raise OutboxFailed(f"{left} works could not be stored before the end: {self._cause}")
             else:
-                mailbox.wait(0.1)
+                self._mailbox.wait(0.1)
                 if now >= self._retry_at:
                     self._relieve(now)
 
@@ -324,6 +327,7 @@ class Writer:
             bytes=self._room.used(),
             quota=self._room.quota,
             saved=self._recovery.told,
+            hours=self._quota.hours(time.monotonic(), self._ledger.counts, self._appended),
             full=self._cause is not None,
             cause=self._cause,
         )

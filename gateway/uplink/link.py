@@ -13,6 +13,7 @@ from gateway import topics
 from gateway.config.site import Segment, Site
 from gateway.messages import Composer, Epoch
 from gateway.model import Channel
+from gateway.outbox.host_clock import PLAUSIBLE
 from gateway.outbox.values import EpochState, OutboxError
 from gateway.uplink.causes import ConnectError
 from gateway.uplink.connection import Closed, Connection, Granted, Listener, Offer
@@ -183,6 +184,9 @@ class Uplink:
 
     async def _attempt(self) -> float:
         """One connection, from its dialling to its end; seconds to wait before the next."""
+        if self._settings.secure and self._clock() < PLAUSIBLE:
+            self._become("offline", "clock not set: TLS waits for a time after 2026-01-01; is there a time service?")
+            return self._reconnecting.failed("unreachable")
         listener = Listener(self.sender.acked, self._received)
         offer = Offer(
             self._site.identity(self._segment.name),

@@ -33,7 +33,7 @@ async def test_events_arrive_over_mutual_tls_and_are_settled(mosquitto: Brokers,
             events = await centre.wait_for(153)
             assert await pending(link, outbox) == 0
             assert link.status.events == 153
-        await centre.until(lambda: centre.states[-1][0] == "offline")
+        await centre.until(lambda: [state for state, _ in centre.states[-1:]] == ["offline"])
     assert sorted(int(event["sequence"]) for event in events) == list(range(1, 154))
     assert {message.topic for message in centre.messages} == {
         f"{BASE}/epcis/aisle-a",
@@ -55,7 +55,7 @@ async def test_state_is_retained_online_and_offline_after_a_farewell(mosquitto: 
     with subscriber(broker) as centre:
         async with uplink(site, segment, outbox, version="1.2.3"):
             await centre.until(lambda: len(centre.states) >= 3)
-        await centre.until(lambda: centre.states[-1][0] == "offline")
+        await centre.until(lambda: [state for state, _ in centre.states[-1:]] == ["offline"])
     assert [state for state, _ in centre.states[:-1]] == ["online"] * (len(centre.states) - 1)
     with subscriber(broker) as late:
         await late.until(lambda: late.states == [("offline", True)])
@@ -265,6 +265,25 @@ async def test_an_unreachable_broker_says_why(
         status = await link.until(lambda status: status.state != "connecting")
     assert status.state == "offline"
     assert says in status.cause
+
+
+async def test_without_a_clock_tls_waits_and_recording_goes_on(mosquitto: Brokers, pki: Pki, tmp_path: Path) -> None:
+    broker = mosquitto(pki=pki)
+    broker.start()
+    now = [5.0]
+    settings = OutboxSettings(linger=0.0)
+    async with open_outbox(tmp_path / "o", "rfid", settings, machine_id="m", clock=lambda: now[0]) as outbox:
+        outbox.put(work(3))
+        await outbox.flush()
+        site, segment = site_for(broker.port, pki.client(IDENTITY))
+        with subscriber(broker) as centre:
+            async with uplink(site, segment, outbox, version="1", clock=lambda: now[0]) as link, asyncio.timeout(30):
+                status = await link.until(lambda status: status.state != "connecting")
+                assert (status.state, "clock not set" in status.cause) == ("offline", True)
+                now[0] = 1_790_000_000.0
+                await link.until(lambda status: status.state == "online")
+                events = await centre.wait_for(3)
+    assert {event["clock"] for event in events} == {"unset"}
 
 
 async def test_leaving_sends_what_is_left(mosquitto: Brokers, outbox: Outbox) -> None:
