@@ -20,6 +20,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.location import doppler
 from gateway.location.crossing import Crossing, Run
 from gateway.location.floor import NO_LEVEL
 from gateway.location.zone import NOMINAL
@@ -125,6 +126,11 @@ def weigh(tag: Crossing, run: Run, sides: Mapping[int, Side | None]) -> Evidence
         means = inside[1] / inside[0], outside[1] / outside[0]
         apart, middle = means[0] - means[1], (means[0] + means[1]) / 2.0
         noise = DEPENDENT * sum(side[3] / (side[0] * side[0]) for side in sums)
+        shifted = doppler.apart(run, sides)
+        if shifted is not None:
+            weights = 1.0 / noise, spread * spread / shifted[1]
+            apart = (apart * weights[0] + shifted[0] * weights[1]) / sum(weights)
+            noise = 1.0 / sum(weights)
     return Evidence(
         tag,
         run,
@@ -227,3 +233,17 @@ def _median(values: list[float]) -> float:
     ordered = sorted(values)
     half = len(ordered) // 2
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2.0
+
+
+def peaks_until(tag: Crossing, until: float, sides: Mapping[int, Side | None]) -> tuple[float, float]:
+    """How strong inside and outside heard a tag that stands: the mean of each one's best third."""
+    heard: tuple[list[float], list[float]] = ([], [])
+    for time, letter, level in zip(tag.times, tag.letters, tag.levels, strict=True):
+        if time < until:
+            heard[sides.get(letter) == "outside"].append(level)
+    inside, outside = (sorted(levels)[2 * len(levels) // 3 :] for levels in heard)
+    return _mean(inside), _mean(outside)
+
+
+def _mean(levels: list[float]) -> float:
+    return sum(levels) / len(levels) if levels else FAINT

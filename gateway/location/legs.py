@@ -25,6 +25,9 @@ SMOOTH: Final = 2
 DIP: Final = 9.0
 """dB by which a side hears less between two crossings than at either."""
 
+ENOUGH: Final = 16
+"""Reads of each leg."""
+
 LEG: Final = 0.45
 """Score of each leg; the two have opposite signs."""
 
@@ -39,7 +42,7 @@ def legs(company: Sequence[Evidence], sides: Mapping[int, Side | None], depth: i
         if cut is None:
             continue
         before, after = (_part(company, sides, cut, late=late) for late in (False, True))
-        if not before or not after:
+        if min(sum(len(one.run) for one in part) for part in (before, after)) < ENOUGH:
             continue
         scores = pool(before).score, pool(after).score
         if min(abs(score) for score in scores) >= LEG and (scores[0] > 0.0) != (scores[1] > 0.0):

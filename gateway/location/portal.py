@@ -15,7 +15,7 @@ from drivers.observations import Read
 from gateway.location.admission import Admission
 from gateway.location.company import Decided, companies, gone, settles, ways
 from gateway.location.crossing import QUIET, WINDOW, Crossing
-from gateway.location.evidence import FAINT, Evidence, weigh
+from gateway.location.evidence import Evidence, peaks_until, weigh
 from gateway.location.floor import Floor, Place
 from gateway.location.gate import GateState
 from gateway.location.legs import legs
@@ -32,6 +32,9 @@ REVIEW: Final = 5.0
 STANDING: Final = 20.0
 """Seconds after which a tag that is still heard stands in the field."""
 
+SLOW: Final = 60.0
+"""Seconds after which it does however its level changes."""
+
 IDLE: Final = 3
 """Times that a tag came and did not cross after which it stands near the field."""
 
@@ -46,6 +49,11 @@ STRAY: Final = 900.0
 
 LOOK: Final = 1.0
 """Seconds between looks at what waits."""
+
+HANDFUL: Final = 16
+"""Reads below which a load waits `HOLD` seconds: what stands and was hidden is heard again by then."""
+
+HOLD: Final = 20.0
 
 AFTER: Final = 1.5
 """Spreads of time after the middle of a crossing from which what is heard may be the next one."""
@@ -208,13 +216,19 @@ class Portal:
         tag.review = now + REVIEW
         if tag.parked:
             tag.review = now + STANDING
-            tag.stood(_peaks(tag, now - WINDOW, self._sides))
+            tag.stood(peaks_until(tag, now - WINDOW, self._sides))
             tag.keep_since(now - WINDOW)
-        elif now - tag.standing > STANDING:
+        elif now - tag.standing > STANDING and self._stands(tag, now):
             tag.parked = True
             self._end(tag, now, tag.first + WINDOW)
         else:
             self._look_at = min(self._look_at, now + LOOK)
+
+    def _stands(self, tag: Crossing, now: float) -> bool:
+        """Whether a tag that is heard for long has stood since it came; a slow one has not."""
+        lately = [read for read in tag.run() if read.time > tag.first + WINDOW]
+        slow = bool(lately) and not weigh(tag, lately, self._sides).flat
+        return not slow or now - tag.standing > SLOW
 
     def _close(self, now: float) -> None:
         """The gate has closed: all that is under way is over."""
@@ -258,15 +272,17 @@ class Portal:
     def _ready(self, company: list[Evidence], now: float) -> list[Evidence]:
         """Who of a company may be decided: all once nobody hears it, or who has clearly gone through."""
         ended = [one for one in company if one.tag.waiting]
-        if len(ended) == len(company):
-            waits = self._heard_beside(company) and now < max(one.last for one in ended) + TOGETHER
-            return [] if waits else company
-        if now < (max(one.last for one in ended) + TOGETHER if ended else settles(company)):
+        if now < (max(one.last for one in ended) + self._patience(company, ended) if ended else settles(company)):
             return []
-        through = gone(company, self._sides)
-        if not ended:
-            return through
-        return ended + [one for one in through if not one.tag.waiting]
+        if len(ended) == len(company):
+            return company
+        return ended + [one for one in gone(company, self._sides) if not one.tag.waiting]
+
+    def _patience(self, company: list[Evidence], ended: list[Evidence]) -> float:
+        """Seconds for which those of a company that nobody hears any more wait for more evidence."""
+        if sum(len(one.run) for one in ended) < HANDFUL and not self._one_sided and self.gate is None:
+            return HOLD
+        return TOGETHER if len(ended) < len(company) or self._heard_beside(company) else 0.0
 
     def _neighbours(self) -> Iterator[Portal]:
         return (portal for name in self._point.neighbours if (portal := self._others(name)) is not None)
@@ -292,7 +308,7 @@ class Portal:
         if begin > one.last + AROUND or end < one.first - AROUND:
             best = -math.inf
         if tag.times and tag.first <= one.last + AROUND and tag.last >= one.first - AROUND:
-            best = max(best, strength(_peaks(tag, one.last + AROUND, self._sides)))
+            best = max(best, strength(peaks_until(tag, one.last + AROUND, self._sides)))
         return best
 
     def _decide(self, company: list[Evidence], now: float, out: list[Outcome]) -> None:
@@ -371,17 +387,3 @@ class Portal:
         """The read point left the configuration: what crossed is told."""
         self._close(now)
         self._look(now, out, last=True)
-
-
-def _peaks(tag: Crossing, until: float, sides: dict[int, Side | None]) -> tuple[float, float]:
-    """How strong inside and outside heard a tag that stands: the mean of each one's best third."""
-    heard: tuple[list[float], list[float]] = ([], [])
-    for time, letter, level in zip(tag.times, tag.letters, tag.levels, strict=True):
-        if time < until:
-            heard[sides.get(letter) == "outside"].append(level)
-    inside, outside = (sorted(levels)[2 * len(levels) // 3 :] for levels in heard)
-    return _mean(inside), _mean(outside)
-
-
-def _mean(levels: list[float]) -> float:
-    return sum(levels) / len(levels) if levels else FAINT
