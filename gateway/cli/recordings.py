@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import shutil
-import tempfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple, cast
@@ -50,12 +46,8 @@ class Recordings:
             if self._again:
                 file.seek(0)
             number = 0
-            try:
-                for number, line in enumerate(iter(partial(_plain(file).readline, LONGEST), b""), 1):  # noqa: B007 - counted on
-                    yield line
-            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                text = f"{name}: this gzip file is damaged or cut off ({error}): what stood before it was read"
-                raise click.ClickException(text) from None
+            for number, line in enumerate(_lines(name, file), 1):  # noqa: B007 - counted on
+                yield line
             before += number
 
     def place(self, number: int) -> str:
@@ -69,14 +61,28 @@ class Recordings:
         return f"{self.place(int(number))}: {text}"
 
 
-def _plain(file: BinaryIO) -> BinaryIO:
+def _lines(name: str, file: BinaryIO) -> Iterator[bytes]:
     """What is in it, unpacked if it is packed."""
     peek = getattr(file, "peek", None)
     packed = peek is not None and peek(2)[:2] == _GZIP
-    return cast("BinaryIO", gzip.GzipFile(fileobj=file, mode="rb")) if packed else file
+    return _unpacked(name, file) if packed else iter(partial(file.readline, LONGEST), b"")
+
+
+def _unpacked(name: str, file: BinaryIO) -> Iterator[bytes]:
+    import gzip  # noqa: PLC0415 - most recordings are plain, and are to be read at once
+    import zlib  # noqa: PLC0415 - same
+
+    try:
+        yield from iter(partial(gzip.GzipFile(fileobj=file, mode="rb").readline, LONGEST), b"")
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        text = f"{name}: this gzip file is damaged or cut off ({error}): what stood before it was read"
+        raise click.ClickException(text) from None
 
 
 def _kept(file: BinaryIO) -> BinaryIO:
+    import shutil  # noqa: PLC0415 - only for a pipe that is read twice
+    import tempfile  # noqa: PLC0415 - same
+
     kept = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - as long as the recordings
     shutil.copyfileobj(file, kept)
     return kept

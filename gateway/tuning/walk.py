@@ -12,6 +12,7 @@ import csv
 import difflib
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from drivers.lines import RecordingError, from_hex, seconds
@@ -51,12 +52,7 @@ def parse_walk(lines: Iterable[str], zones: Mapping[str, str], name: Callable[[b
 
     `zones` gives the kind of each read point by its name; `name` the URI of an EPC. Raises `WalkError`.
     """
-    try:
-        rows = list(zip(range(1, MOST + 3), csv.reader(lines, delimiter=","), strict=False))
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise WalkError([f"1: no CSV: {error}"]) from None
-    if len(rows) > MOST + 1:
-        raise WalkError([f"{MOST + 2}: more than {MOST} rows: this is no walk"])
+    rows = _rows(lines)
     order = _header(rows[0][1] if rows else [])
     found: dict[str, list[Change]] = {}
     problems: list[str] = []
@@ -74,6 +70,22 @@ def parse_walk(lines: Iterable[str], zones: Mapping[str, str], name: Callable[[b
     if not found:
         raise WalkError(["2: there is no row: write who came where when"])
     return {who: sorted(changes, key=lambda change: change.time) for who, changes in found.items()}
+
+
+def _rows(lines: Iterable[str]) -> list[tuple[int, list[str]]]:
+    """Each row with the number of its line; separated by semicolons where the header is, as spreadsheets may write."""
+    all_lines = iter(lines)
+    first = next(all_lines, "")
+    reader = csv.reader(chain((first,), all_lines), delimiter=";" if ";" in first else ",")
+    rows: list[tuple[int, list[str]]] = []
+    try:
+        for row in reader:
+            rows.append((reader.line_num, row))
+            if len(rows) > MOST + 1:
+                raise WalkError([f"{reader.line_num}: more than {MOST} rows: this is no walk"])
+    except csv.Error as error:
+        raise WalkError([f"{reader.line_num}: no CSV: {error}"]) from None
+    return rows
 
 
 def _header(cells: list[str]) -> list[int]:

@@ -38,6 +38,8 @@ def test_a_walk_takes_both_times_both_names_and_any_order_of_rows_and_columns():
     }
     turned = parse_walk(["\ufeffread_point,time,object", "a,1,urn:x"], ZONES, str)
     assert turned == {"urn:x": [Change(1.0, "a")]}
+    spreadsheet = parse_walk(["time;object;read_point\r\n", "1;urn:x;a\r\n", ";;\r\n"], ZONES, str)
+    assert spreadsheet == {"urn:x": [Change(1.0, "a")]}
 
 
 def test_all_mistakes_of_a_walk_are_told_at_once():
@@ -46,6 +48,9 @@ def test_all_mistakes_of_a_walk_are_told_at_once():
     assert [problem.split(":")[0] for problem in caught.value.problems] == ["2", "4"]
     assert "'dock' is a portal" in caught.value.problems[0]
     assert "has no offset" in caught.value.problems[1]
+    for rows in (["1,urn:x,\0"], ['1,"urn:x', "a", "b"], ["1,urn:x," + "a" * 200_000]):
+        with pytest.raises(WalkError, match=r"^\d+: "):
+            walk(*rows)
 
 
 # Score
