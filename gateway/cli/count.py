@@ -93,10 +93,9 @@ def _floors(where: Where) -> Iterator[tuple[str, _Floor]]:
     site = where.site
     try:
         running = where.find()
-    except NotRunning as error:
+    except NotRunning:
         if site is None:
-            text = f"{error} with --config, to count against what was present when it ended"
-            raise NotRunning(text) from None
+            raise
         running = {}
     segments = dict(site.segments) if site is not None else {}
     for name in running if site is None else where.segments or segments:

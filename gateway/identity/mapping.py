@@ -26,7 +26,7 @@ _HEX = re.compile(r"(?:[0-9A-Fa-f]{4}){6,}")
 _RAW = re.compile(r"urn:epc:raw:(\d+)\.(x[0-9A-Fa-f]{2}\.)?x([0-9A-Fa-f]*)")
 _ADDRESS = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}")
 _BEACON = re.compile(r"urn:readpoint:(?:ibeacon|eddystone|ble):[A-Za-z0-9._:%-]+", re.IGNORECASE)
-_NUMBER = re.compile(r"\d([.,]\d+)?E\+\d+")
+_NUMBER = re.compile(r"\d([.,]\d+)?E\+\d+", re.IGNORECASE)
 _BEACONS = frozenset(("ibeacon", "eddystone", "ble"))
 _CASED = re.compile(r"urn:readpoint:(?:eddystone:url|ble:name|ble:kontakt):")
 """Beacons whose names differ by case; of the others the name is hexadecimal."""

@@ -70,7 +70,12 @@ def test_what_has_no_gs1_key_is_known_by_what_it_is(text: str, key: str) -> None
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("3,07426E+27", "spreadsheet took the identifier for a number"), ("", "empty"), ("urn:epc:id:sgtin:1.2", "sgtin")],
+    [
+        ("3,07426E+27", "spreadsheet took the identifier for a number"),
+        ("3.07e+27", "spreadsheet"),
+        ("", "empty"),
+        ("urn:epc:id:sgtin:1.2", "sgtin"),
+    ],
 )
 def test_what_is_no_identifier_says_why(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
