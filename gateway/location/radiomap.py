@@ -25,6 +25,9 @@ Row = tuple[int, str, float, tuple[float, ...]]
 ASSUMED: Final = 10.0
 """Stands that the common prior weighs, in each cell."""
 
+MUTUAL: Final = 2.0
+"""Of those, stands that any pair of cells weighs against what was seen from the other one: ways are as long back."""
+
 DOUBT: Final = 4.0
 """Pairs of stands that equal gains weigh, for each antenna."""
 
@@ -184,7 +187,12 @@ class RadioMap:
         return found
 
     def _prior(self, cell: str, letter: str) -> float:
-        return (self._own if cell == letter else self._other) + self.gains[letter]
+        """The level at another antenna before anything stood in the cell: as far away as its tags are from this one."""
+        if cell == letter:
+            return self._own + self.gains[letter]
+        stands = self._stands[letter]
+        turned = self._sums[letter].get(cell, 0.0) + stands * (self.gains[letter] - self.gains[cell])
+        return (turned + MUTUAL * (self._other + self.gains[letter])) / (stands + MUTUAL)
 
 
 _Means = Mapping[str, Mapping[str, float]]

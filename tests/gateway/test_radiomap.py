@@ -78,6 +78,19 @@ def test_a_tag_that_is_weak_everywhere_stays_where_it_is() -> None:
     assert abs(strong - weak) < 3.0
 
 
+def test_a_cell_where_nothing_stood_yet_is_not_lost_to_neighbours_that_are_known() -> None:
+    """Ways are as long back: that its neighbours' tags are heard here says how its own are heard there."""
+    found, letters, random = floor(12)
+    aisle = [[30.0 - 10.0 * min(abs(here - there), 3) for there in range(12)] for here in range(12)]
+    for _ in range(50):
+        for cell in letters:
+            if cell != letters[5]:
+                found.learn(cell, "".join(letters), [level + random.gauss(0.0, 3.0) for level in aisle[ord(cell)]])
+    ahead = leads(found, "".join(letters), aisle[5])
+    assert max(range(12), key=ahead.__getitem__) == 5
+    assert ahead[5] - max(ahead[4], ahead[6]) > 5.0
+
+
 def test_what_stays_in_the_configuration_is_remembered_and_the_rest_forgotten() -> None:
     found, letters, random = floor(3)
     gains = dict(zip(letters, (3.0, -3.0, 0.0), strict=True))
