@@ -31,6 +31,7 @@ class _Course:
     def __init__(self, site: Site, segment: Segment) -> None:
         self._engine = Engine(segment.rules, Directory(segment.identities).resolve)
         self._composer = Composer(site.gateway, segment.name, site.read_points)
+        self._due: float | None = None
         self.waiting: dict[str, list[Observation]] = {
             device.name: []
             for device in site.devices.values()
@@ -39,10 +40,11 @@ class _Course:
 
     def reach(self, now: float) -> list[Draft]:
         """Fire the deadlines at or before `now`, each at its own time."""
-        engine = self._engine
         drafts: list[Draft] = []
-        while (due := engine.deadline) is not None and due <= now:
-            drafts += self._drafts(engine.advance(due))
+        while (due := self._due) is not None and due <= now:
+            outcomes = self._engine.advance(due)
+            self._due = self._engine.deadline
+            drafts += self._drafts(outcomes)
         return drafts
 
     def catch_up(self, now: float) -> list[Draft]:
@@ -58,6 +60,7 @@ class _Course:
     def take(self, device: str, observations: Sequence[Observation], now: float) -> list[Draft]:
         """What lines say, of one device at one time."""
         outcomes = self._engine.feed(device, observations, now)
+        self._due = self._engine.deadline
         return self._drafts(outcomes) if outcomes else []
 
     def finish(self) -> list[Draft]:

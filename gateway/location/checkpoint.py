@@ -79,8 +79,10 @@ class Checkpoint:
     @property
     def deadline(self) -> float | None:
         """When something may have been unseen long enough, or be past its peak, at the earliest."""
-        unseen, past = self._rounds.deadline, self._waiting.deadline
-        return unseen if past is None else past if unseen is None else min(unseen, past)
+        unseen, past = self._rounds.next, self._waiting.next
+        if past < unseen:
+            return past
+        return unseen if unseen < math.inf else None
 
     def sightings(self) -> Iterator[Sighting]:
         """When the instances that are quiet here were last seen."""
