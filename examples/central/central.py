@@ -58,23 +58,23 @@ class Central:
     async def take(self, messages: Iterable[Message]) -> None:
         """In one transaction. Only then is it counted, and said to be here."""
         told: list[tuple[str, Json]] = []
-        here: list[Row] = []
-        new: list[tuple[Row, Json]] = []
+        here: list[tuple[Row, Json]] = []
         async with self.store.transaction():
             for topic, event in _apart(messages):
                 try:
                     found = self._believed(topic, check(topic, event))
                     if "sequence" in found:
-                        here.append(made := row(topic, found))
-                        new += [(made, found)] * await self.store.put(made)
+                        here.append((row(topic, found), found))
                     else:
                         told.append((topic, found))
                 except ValueError as error:
                     self.kpis.count["rejected"] += 1
                     await self.store.reject(topic, str(error), event)
+            stored = await self.store.put([one for one, _ in here])
+            new = [pair for pair, fresh in zip(here, stored, strict=True) if fresh]
             await self.store.place([one for one, _ in new])
         self.kpis.count["repeated"] += len(here) - len(new)
-        for one in here:
+        for one, _ in here:
             self.numbers[one.stream, one.epoch].add(one.sequence, one.sequence)
         for one, event in new:
             self._stored(one, event)

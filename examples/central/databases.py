@@ -1,9 +1,9 @@
-"""SQLite and PostgreSQL behind the same two words: `run` a statement with $1, $2 …, and `transaction`."""
+"""SQLite and PostgreSQL behind the same words: `run` a statement with $1, $2 …, or `many`, inside `transaction`."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,6 +21,9 @@ class Sqlite:
 
     async def run(self, statement: str, *values: object) -> Sequence[Any]:
         return self._sql.execute(statement, {str(at): value for at, value in enumerate(values, 1)}).fetchall()
+
+    async def many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        self._sql.executemany(statement, [{str(at): value for at, value in enumerate(row, 1)} for row in rows])
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
@@ -47,6 +50,10 @@ class Postgres:
     async def run(self, statement: str, *values: object) -> Sequence[Any]:
         found: Sequence[Any] = await self._connection.fetch(statement, *values)
         return found
+
+    async def many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        """In one go: what costs is the way there and back."""
+        await self._connection.executemany(statement, list(rows))
 
     def transaction(self) -> Any:
         return self._connection.transaction()

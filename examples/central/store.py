@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class Store:
     """Call it inside `transaction()`; what leaves that without an error is on disk."""
 
     def __init__(self, database: Sqlite | Postgres) -> None:
-        self._run, self._view = database.run, database.VIEW
+        self._run, self._many, self._view = database.run, database.many, database.VIEW
         self.transaction = database.transaction
         self._position = 0
 
@@ -51,17 +51,17 @@ class Store:
         newest = "SELECT max(position) FROM (SELECT position FROM events UNION ALL SELECT position FROM rejected) p"
         self._position = (await self._run(newest))[0][0] or 0
 
-    async def put(self, row: Row) -> bool:
-        """Whether it is new: an id, or a number of a stream, that is there already is not stored again."""
-        self._position += 1
-        return bool(
-            await self._run(
-                f"INSERT INTO events (position, {_COLUMNS}) VALUES ($1, {_VALUES})"
-                " ON CONFLICT DO NOTHING RETURNING position",
-                self._position,
-                *row,
-            )
+    async def put(self, rows: Sequence[Row]) -> list[bool]:
+        """Which are new: an id, or a number of a stream, that is there already is not stored again."""
+        before = self._position
+        self._position += len(rows)
+        await self._many(
+            f"INSERT INTO events (position, {_COLUMNS}) VALUES ($1, {_VALUES}) ON CONFLICT DO NOTHING",
+            [(position, *row) for position, row in enumerate(rows, before + 1)],
         )
+        found = await self._run("SELECT position FROM events WHERE position > $1", before)
+        stored = {position for (position,) in found}
+        return [position in stored for position, _ in enumerate(rows, before + 1)]
 
     async def reject(self, topic: str, why: str, event: object) -> None:
         """Keep what is not valid for whoever looks into it: in ASCII, which every database takes."""
@@ -71,9 +71,9 @@ class Store:
 
     async def place(self, rows: Iterable[Row]) -> None:
         """Place anew each object that these events tell of, as its segment has it."""
-        for key in sorted({(row.object, row.source) for row in rows if row.object is not None}):
-            await self._run("DELETE FROM placed WHERE object = $1 AND source = $2", *key)
-            await self._run(_PLACE, *key)
+        keys = sorted({(row.object, row.source) for row in rows if row.object is not None})
+        await self._many("DELETE FROM placed WHERE object = $1 AND source = $2", keys)
+        await self._many(_PLACE, keys)
 
     async def placements(self) -> dict[str, str]:
         """Where everything is: object → read point."""

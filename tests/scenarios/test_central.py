@@ -78,15 +78,17 @@ class Centre:
 
 
 @asynccontextmanager
-async def centre(broker: Mosquitto, certificates: Path, database: str) -> AsyncIterator[Centre]:
-    words = ["--broker", f"{broker.host}:{broker.port}", "--certificates", str(certificates), "--database", database]
+async def centre(
+    broker: Mosquitto, certificates: Path | None, database: str, every: float = 0.2
+) -> AsyncIterator[Centre]:
+    words = ["--broker", f"{broker.host}:{broker.port}", "--database", database, "--every", str(every)]
+    if certificates is not None:
+        words += ["--certificates", str(certificates)]
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "examples.central.subscriber",
         *words,
-        "--every",
-        "0.2",
         "--patience",
         "1",
         "--client-id",
