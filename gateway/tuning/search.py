@@ -8,6 +8,7 @@ the answer.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -22,6 +23,9 @@ SURE = 1.645
 """Standard errors: were it noise, it would be so good once in 20 times."""
 
 SWEEPS = 2
+
+_MIXED = math.nan
+"""What zones have that do not agree: equal to nothing that is tried."""
 
 Trial = Callable[[Settings], Mapping[Piece, Tally]]
 
@@ -97,7 +101,7 @@ class Search:
         for _ in range(SWEEPS):
             before = best
             for name, values in self._grid.items():
-                now = dict(best.zones).get(name, self._present.get(name))
+                now = dict(best.zones).get(name, self._present.get(name, _MIXED))
                 best = self._better(best, [best.put(name, value) for value in values if value != now])
             if best == before:
                 break
