@@ -38,8 +38,8 @@ _CHUNK: Final = 1024
 _NAMES: Final = 16 * 1024
 """Bytes of identifiers that one chunk has, about: the last one may be longer."""
 
-_RECORD: Final = struct.Struct("<ihHH")
-"""Milliseconds since the chunk's first, hundredths of a dBm, number of the port and, in the chunk, of the name."""
+_RECORD: Final = struct.Struct("<ihhHH")
+"""Milliseconds since the chunk's first, 1/100 dBm, 1/16 Hz, number of the port and, in the chunk, of the name."""
 
 _NAME: Final = struct.Struct("<BHH")
 """Scheme, PC word, and bytes of the value behind it."""
@@ -73,9 +73,12 @@ class Name(NamedTuple):
     value: bytes
     pc: int | None
 
-    def read(self, time: float = 0.0, antenna: Antenna | None = None, rssi: float | None = None) -> Read:
+    def read(self, entry: Entry | None = None) -> Read:
         """One read of it."""
-        return Read(self.scheme, self.value, time, antenna, rssi, pc=self.pc)
+        if entry is None:
+            return Read(self.scheme, self.value, 0.0, pc=self.pc)
+        one = entry
+        return Read(self.scheme, self.value, one.time, one.antenna, one.rssi, None, one.doppler, pc=self.pc)
 
 
 class Entry(NamedTuple):
@@ -85,6 +88,7 @@ class Entry(NamedTuple):
     device: str
     antenna: Antenna | None
     rssi: float | None
+    doppler: float | None
     name: int
 
 
@@ -144,9 +148,10 @@ class History:
                 names = self._names
                 if number < 0:
                     continue
-            rssi = one.rssi
+            rssi, shift = one.rssi, one.doppler
             level = int(rssi * 100.0) if rssi is not None and -300.0 < rssi < 300.0 else _SILENT
-            self._open += record(since, level, port, number)
+            hertz = int(shift * 16.0) if shift is not None and -2000.0 < shift < 2000.0 else _SILENT
+            self._open += record(since, level, hertz, port, number)
         if len(self._open) >= _CHUNK * _RECORD.size:
             self._pack()
 
@@ -240,21 +245,22 @@ class History:
 
     def entries(self, chunk: Chunk, wanted: Container[int]) -> Iterator[Entry]:
         """The reads of these names in one chunk."""
-        for since, level, port, number in _RECORD.iter_unpack(chunk.records):
+        for since, level, hertz, port, number in _RECORD.iter_unpack(chunk.records):
             if number in wanted:
                 device, antenna = self._places[port]
                 rssi = None if level == _SILENT else level / 100.0
-                yield Entry(chunk.base + since / 1000.0, device, antenna, rssi, number)
+                doppler = None if hertz == _SILENT else hertz / 16.0
+                yield Entry(chunk.base + since / 1000.0, device, antenna, rssi, doppler, number)
 
     def counted(self, chunk: Chunk) -> dict[int, tuple[int, Entry]]:
         """Of each name in one chunk: how often it was read, and the last read."""
         counts: Counter[int] = Counter()
-        last: dict[int, tuple[int, int, int, int]] = {}
-        for record in _RECORD.iter_unpack(chunk.records):
-            counts[record[3]] += 1
-            last[record[3]] = record
+        last: dict[int, tuple[int, int]] = {}
+        for since, _, _, port, number in _RECORD.iter_unpack(chunk.records):
+            counts[number] += 1
+            last[number] = since, port
         found = {}
-        for number, (since, _, port, _) in last.items():
+        for number, (since, port) in last.items():
             device, antenna = self._places[port]
-            found[number] = counts[number], Entry(chunk.base + since / 1000.0, device, antenna, None, number)
+            found[number] = counts[number], Entry(chunk.base + since / 1000.0, device, antenna, None, None, number)
         return found

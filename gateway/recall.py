@@ -105,7 +105,7 @@ async def recalled(memory: Memory, text: str) -> AsyncGenerator[bytes, None]:
     for chunk in chunks:
         names = history.names(chunk)
         yield b"".join(
-            format_line(one.device, names[one.name].read(one.time, one.antenna, one.rssi)).encode() + b"\n"
+            format_line(one.device, names[one.name].read(one)).encode() + b"\n"
             for one in history.entries(chunk, search.mine(names))
         )
         await asyncio.sleep(0)

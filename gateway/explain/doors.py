@@ -24,6 +24,9 @@ from gateway.location.portal import IDLE, NEAR, STANDING
 from gateway.location.zone import NOMINAL
 from gateway.model import Side, Transition
 
+_FASTEST = 10_000.0
+"""Hz: nothing in a hall moves so fast."""
+
 
 class Flank(NamedTuple):
     """One side in one run: its reads, the strongest in dBm (None: no levels), and its middle (Unix seconds)."""
@@ -94,7 +97,7 @@ def _weighed(trace: Trace, reads: Sequence[Seen]) -> Evidence:
             one.time,
             numbers[one.device, str(one.antenna), one.side],
             NO_LEVEL if one.level is None else one.level,
-            math.nan,
+            one.doppler if one.doppler is not None and abs(one.doppler) < _FASTEST else math.nan,
         )
         for one in reads
     )

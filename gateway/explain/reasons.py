@@ -116,7 +116,12 @@ class Reasons:
                 yield f"and {count} like these: look at less of it, with --from and --to"
         if self._trace.every > 1:
             yield f"of a flood not all is remembered: at times only every {self._trace.every}th read is shown here"
-        learned = [(label(*port), offset) for port, offset in self._trace.learned.items() if abs(offset) >= 0.05]
+        heard_by = {(one.device, one.antenna) for one in self._trace.reads}
+        learned = [
+            (label(*port), offset)
+            for port, offset in self._trace.learned.items()
+            if abs(offset) >= 0.05 and (port in heard_by or (port[0], None) in heard_by)
+        ]
         if learned:
             yield "learned of antennas: " + ", ".join(f"{name} {offset:+.1f} dB" for name, offset in sorted(learned))
 

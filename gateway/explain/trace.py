@@ -33,7 +33,7 @@ OTHERS = 100_000
 
 
 class Seen(NamedTuple):
-    """A read: `level` in dBm as it is weighed, its offset added. `unused`: why it decided nothing, in words."""
+    """A read: `level` in dBm as it is weighed, its offset added; Hz. `unused`: why it decided nothing, in words."""
 
     time: float
     device: str
@@ -43,6 +43,7 @@ class Seen(NamedTuple):
     kind: Kind | None
     side: Side | None
     unused: str
+    doppler: float | None = None
 
 
 class Weighed(NamedTuple):
@@ -250,7 +251,7 @@ class Tracer:
         level = None if level is None else level + port.rssi_offset_db
         point = self._rules.read_points[port.read_point]
         unused = self._unused(read, level, port, point)
-        return Seen(time, device, read.antenna, level, point.name, point.kind, port.side, unused)
+        return Seen(time, device, read.antenna, level, point.name, point.kind, port.side, unused, read.doppler)
 
     def _unused(self, read: Read, level: float | None, port: Port, point: ReadPoint) -> str:
         """Why the read decides nothing."""

@@ -44,8 +44,10 @@ def rules(*points: ReadPoint, sides: Iterable[str | None] = (), ports: int = 0) 
     return Rules({one.name: one for one in points}, made)
 
 
-def read(time: float, antenna: int = 1, rssi: float | None = -50.0, epc: str = EPC) -> Read:
-    return Read("epc", bytes.fromhex(epc), T0 + time, antenna, rssi)
+def read(
+    time: float, antenna: int = 1, rssi: float | None = -50.0, epc: str = EPC, doppler: float | None = None
+) -> Read:
+    return Read("epc", bytes.fromhex(epc), T0 + time, antenna, rssi, doppler=doppler)
 
 
 def traced(rules: Rules, seen: Iterable[Read | Status | Signal], subject: str = EPC, **more: object) -> Trace:
@@ -333,7 +335,7 @@ def test_times_are_those_of_the_sites_clock() -> None:
 TIMES = st.floats(0, 300) | st.sampled_from([-1e9, 1e13, -T0])
 LEVELS = st.none() | st.floats(allow_nan=True, allow_infinity=True) | st.floats(-90, -20)
 SEEN = st.one_of(
-    st.builds(read, TIMES, st.sampled_from([1, 2, 3, 4, 5, 9]), LEVELS, st.sampled_from([EPC, OTHER])),
+    st.builds(read, TIMES, st.sampled_from([1, 2, 3, 4, 5, 9]), LEVELS, st.sampled_from([EPC, OTHER]), LEVELS),
     st.builds(
         lambda time, state, antenna: Status(antenna, state, "\x1b<>", T0 + time),
         TIMES,

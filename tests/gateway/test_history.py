@@ -30,6 +30,7 @@ class Kept(NamedTuple):
     scheme: str
     value: bytes
     rssi: float | None
+    doppler: float | None
     pc: int | None
 
 
@@ -39,23 +40,27 @@ def kept(history: History) -> list[Kept]:
         names = history.names(chunk)
         for one in history.entries(chunk, range(len(names))):
             name = names[one.name]
-            found.append(Kept(one.time, one.device, one.antenna, name.scheme, name.value, one.rssi, name.pc))
+            found.append(
+                Kept(one.time, one.device, one.antenna, name.scheme, name.value, one.rssi, one.doppler, name.pc)
+            )
     return found
 
 
 def test_reads_come_out_as_they_went_in() -> None:
     history = History()
     assert (history.since, kept(history), history.said()) == (None, [], [])
-    first = Read("epc", bytes.fromhex("3074257bf7194e4000001a85"), T0 - 0.25, 1, -61.25, phase=90.0, pc=0x3000)
+    first = Read(
+        "epc", bytes.fromhex("3074257bf7194e4000001a85"), T0 - 0.25, 1, -61.25, phase=90.0, doppler=-12.5, pc=0x3000
+    )
     second = Read("beacon", b"urn:readpoint:ble:x", T0, "hci0")
     third = Read("code", b"]C10109521141123454", T0 + 1)
     give(history, first, at=T0)
     give(history, second, device="beacons", at=T0)
     give(history, third, device="scanner", at=T0 + 1)
     assert kept(history) == [
-        Kept(T0 - 0.25, "reader", 1, "epc", first.value, -61.25, 0x3000),
-        Kept(T0, "beacons", "hci0", "beacon", second.value, None, None),
-        Kept(T0 + 1, "scanner", None, "code", third.value, None, None),
+        Kept(T0 - 0.25, "reader", 1, "epc", first.value, -61.25, -12.5, 0x3000),
+        Kept(T0, "beacons", "hci0", "beacon", second.value, None, None, None),
+        Kept(T0 + 1, "scanner", None, "code", third.value, None, None, None),
     ]
     assert history.since == T0 - 0.25
 
