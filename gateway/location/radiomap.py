@@ -9,13 +9,14 @@ How well a tag fits a cell is the squared distance of its levels from the cell's
 common: a weak tag is weak everywhere. Levels are in dB above silence; an antenna that hears nothing is at 0.
 
 Antennas' gains come from pairs: by how much A outdoes B among A's tags, and B outdoes A among B's. Both must have held
-tags, or nothing is said; an empty zone moves no gain.
+tags, or nothing is said; an empty zone moves no gain. Nor may the tags of both be so alike that they could be those of
+one cell, which a louder antenna over an empty zone has divided: such a pair is taken as if nothing were known of it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from operator import mul
 from typing import Final
 
@@ -46,6 +47,10 @@ FAR: Final = 10.0
 APART: Final = 3.0
 """dB: cells that are more alike than that count as so far apart, or noise would be taken for a lead."""
 
+ONE, TWO = 14.0, 22.0
+"""dB by which both antennas of a pair together tell two cells' tags apart: so few that they may be one cell's, which
+shadows divided, and so many that they cannot be."""
+
 _AUDIBLE: Final = 2.0
 """dB above silence from which on a pair of antennas says something about their gains."""
 
@@ -71,6 +76,7 @@ class RadioMap:
         self._sums: dict[str, dict[str, float]] = {}
         self._own, self._other = NEAR, FAR
         self._all = self._unused = 0.0
+        self._trust: dict[str, float] = {}
         self._means: dict[str, list[float]] = {}
         self._rows: dict[tuple[str, int], list[Row]] = {}
         self._apart: dict[str, float] = {}
@@ -120,18 +126,30 @@ class RadioMap:
             known.clear()
 
     def _balance(self) -> None:
-        """The gains that explain best by how much more each antenna of a pair hears of its own tags."""
+        """Which pairs of cells tell their tags apart, and the gains that explain those best."""
         mean = {
             cell: {letter: total / self._stands[cell] for letter, total in sums.items()}
             for cell, sums in self._sums.items()
             if self._stands[cell] >= 1.0
         }
-        pairs = [
-            (one, other, _ahead(mean, one, other), 1.0 / (1.0 / self._stands[one] + 1.0 / self._stands[other]))
-            for one in mean
-            for other in mean[one]
-            if one < other and _hear_each_other(mean, one, other)
-        ]
+        trusted = self._trust
+        trusted.clear()
+        pairs: list[tuple[str, str, float, float]] = []
+        sure = {cell: [0.0, 0.0] for cell in self._cells}
+        for one, other in _pairs(mean):
+            ours, theirs = _ahead(mean, one, other), _ahead(mean, other, one)
+            trust = min(max((ours + theirs - ONE) / (TWO - ONE), 0.0), 1.0)
+            weight = 1.0 / (1.0 / self._stands[one] + 1.0 / self._stands[other])
+            trusted[one + other] = trusted[other + one] = trust
+            pairs.append((one, other, (ours - theirs) / 2.0, trust * weight))
+            for cell in (one, other):
+                sure[cell][0] += trust * weight
+                sure[cell][1] += weight
+        trusted.update({cell + cell: some / most for cell, (some, most) in sure.items() if most})
+        self._weigh(pairs)
+
+    def _weigh(self, pairs: Sequence[tuple[str, str, float, float]]) -> None:
+        """Gains from pairs: (one, other, dB by which `one` outdoes its equal, how much that weighs)."""
         for _ in range(_SWEEPS if pairs else 0):
             pull = dict.fromkeys(self._cells, 0.0)
             weight = dict.fromkeys(self._cells, DOUBT)
@@ -179,31 +197,35 @@ class RadioMap:
         """The levels of what stands in a cell, at every antenna."""
         found = self._means.get(cell)
         if found is None:
-            sums, weight = self._sums[cell], self._stands[cell] + ASSUMED
-            found = self._means[cell] = [
-                (sums.get(letter, 0.0) + ASSUMED * max(self._prior(cell, letter), 0.0)) / weight
-                for letter in self._cells
-            ]
+            found = self._means[cell] = [self._level(cell, letter) for letter in self._cells]
         return found
+
+    def _level(self, cell: str, letter: str) -> float:
+        trust = self._trust.get(cell + letter, 1.0)
+        known = trust * self._sums[cell].get(letter, 0.0)
+        return (known + ASSUMED * max(self._prior(cell, letter), 0.0)) / (trust * self._stands[cell] + ASSUMED)
 
     def _prior(self, cell: str, letter: str) -> float:
         """The level at another antenna before anything stood in the cell: as far away as its tags are from this one."""
         if cell == letter:
             return self._own + self.gains[letter]
-        stands = self._stands[letter]
-        turned = self._sums[letter].get(cell, 0.0) + stands * (self.gains[letter] - self.gains[cell])
-        return (turned + MUTUAL * (self._other + self.gains[letter])) / (stands + MUTUAL)
+        trust = self._trust.get(cell + letter, 1.0)
+        stands = trust * self._stands[letter]
+        back = trust * self._sums[letter].get(cell, 0.0) + stands * (self.gains[letter] - self.gains[cell])
+        return (back + MUTUAL * (self._other + self.gains[letter])) / (stands + MUTUAL)
 
 
 _Means = Mapping[str, Mapping[str, float]]
 
 
-def _hear_each_other(mean: _Means, one: str, other: str) -> bool:
-    return other in mean and mean[one][other] > _AUDIBLE and mean[other].get(one, 0.0) > _AUDIBLE
+def _pairs(mean: _Means) -> Iterator[tuple[str, str]]:
+    """Antennas that hear each other's tags."""
+    for one, heard in mean.items():
+        for other, level in heard.items():
+            if one < other and other in mean and level > _AUDIBLE and mean[other].get(one, 0.0) > _AUDIBLE:
+                yield one, other
 
 
 def _ahead(mean: _Means, one: str, other: str) -> float:
-    """By how much `one` hears more than `other` of what stands as near to it."""
-    ours = mean[one].get(one, 0.0) - mean[one][other]
-    theirs = mean[other].get(other, 0.0) - mean[other][one]
-    return (ours - theirs) / 2.0
+    """By how much `one` outdoes `other` among its own tags."""
+    return mean[one].get(one, 0.0) - mean[one][other]

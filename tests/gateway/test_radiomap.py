@@ -55,6 +55,16 @@ def test_a_zone_where_nothing_stands_moves_no_gain() -> None:
     assert found.gains == pytest.approx(dict.fromkeys(letters, 0.0), abs=1e-9)
 
 
+def test_tags_of_one_cell_that_a_louder_antenna_divides_move_no_gain() -> None:
+    """Nothing stands at the second antenna, but it is 6 dB louder, and whoever it hears best is taken to be there."""
+    found, letters, random = floor(2)
+    gains = dict(zip(letters, (0.0, 6.0), strict=True))
+    for _ in range(500):
+        levels = stand(random, gains, letters[0], 4.0)
+        found.learn(letters[leads(found, "".join(letters), levels)[1] > 0.0], "".join(letters), levels)
+    assert found.gains == pytest.approx(dict.fromkeys(letters, 0.0), abs=0.5)
+
+
 def test_what_was_learned_makes_up_for_a_louder_antenna() -> None:
     found, letters, random = floor(2)
     gains = dict(zip(letters, (-3.0, 3.0), strict=True))
