@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,8 @@ def test_a_site_with_mistakes_is_refused(tmp_path: Path) -> None:
     wrong = tmp_path / "site.yaml"
     wrong.write_text(MINIMAL.read_text().replace("site:", "sight:"))
     done = subprocess.run(
-        [shutil.which("readpoint", path=str(ROOT / ".venv" / "bin")) or "readpoint", "asyncapi", "--config", wrong],
+        [sys.executable, "-m", "gateway", "asyncapi", "--config", wrong],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
