@@ -198,7 +198,7 @@ class History:
         """Every so manieth, over the ends of batches; states and signals all."""
         kept = some[self._phase :: self._every]
         self._phase = (self._phase - len(some)) % self._every
-        if {Read}.issuperset(map(type, some)):
+        if [*map(type, some)].count(Read) == len(some):
             return kept
         return [one for one in some if type(one) is not Read] + [one for one in kept if type(one) is Read]
 
