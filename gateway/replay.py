@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from drivers.lines import Recorded, RecordingError, parse_line
 from drivers.observations import Observation, Read, Status
 from gateway.config.site import Segment, Site
 from gateway.identity.directory import Directory
 from gateway.location.engine import Engine, Outcome
-from gateway.location.steps import step_after
+from gateway.location.steps import step_after, step_before
 from gateway.messages import Composer
 from gateway.model import Draft
 
 _HEAD = b'{"specversion":"1.0","stream":"replay","epoch":0,"sequence":"%d","clock":"synchronized",%b}'
 
+
+LINES = 10_000
+"""Lines of one step that are put in order; of a flood, in parts."""
 
 MOST = 1000
 """Reads of a device that wait for the end of their step; of more in one step, some go to the engine before it."""
@@ -96,7 +101,7 @@ def _drafts(site: Site, lines: Iterable[str | bytes], segment: str | None, *, ev
     where = {device.name: courses.get(device.segment) for device in site.devices.values()}
     waiting = {device: reads for course in courses.values() for device, reads in course.waiting.items()}
     now = end = -math.inf
-    for device, seen, received in _parsed(lines):
+    for device, seen, received in _in_order(_parsed(lines)):
         reads = waiting.get(device)
         waits = reads is not None and type(seen) is Read and seen.time <= received and len(reads) < MOST
         if received >= end or not waits:
@@ -119,6 +124,47 @@ def _drafts(site: Site, lines: Iterable[str | bytes], segment: str | None, *, ev
     for course in courses.values():
         yield from course.catch_up(now)
         yield from course.finish()
+
+
+def _in_order(lines: Iterator[Recorded]) -> Iterator[Recorded]:
+    """Lines of one step in the order of their times, so that what was written in another order is decided alike."""
+    some: list[Recorded] = []
+    begin = end = -math.inf
+    try:
+        for one in lines:
+            received = one[2]
+            if not begin <= received < end or len(some) >= LINES:
+                yield from _sorted(some)
+                some = []
+                begin, end = step_before(received), step_after(received)
+            some.append(one)
+    except RecordingError:
+        yield from _sorted(some)
+        raise
+    yield from _sorted(some)
+
+
+def _sorted(some: list[Recorded]) -> list[Recorded]:
+    some.sort(key=itemgetter(2))
+    times = [one[2] for one in some]
+    if len(set(times)) == len(times):
+        return some
+    done: list[Recorded] = []
+    for alike, run in groupby(some, _alike):
+        reads = list(run)
+        if alike is not None:
+            reads.sort(key=_rank)
+        done += reads
+    return done
+
+
+def _alike(one: Recorded) -> float | None:
+    """Reads of one time have an order of their own where they do not say when each arrived."""
+    return one.received if type(one.observation) is Read and one.observation.time == one.received else None
+
+
+def _rank(one: Recorded) -> tuple[str, str]:
+    return one.device, repr(one.observation)
 
 
 def _parsed(lines: Iterable[str | bytes]) -> Iterator[Recorded]:

@@ -305,3 +305,13 @@ def test_replay_takes_the_reads_of_a_step_together_and_says_what_it_says_to_each
         said = [{name: value for name, value in one.items() if name not in numbering} for one in messages(lines)]
         assert said == one_by_one(lines)
         assert len(said) > 100
+
+
+def test_lines_shuffled_within_steps_say_the_same_of_belts_doors_and_zones():
+    lines = [line for line in recorded(3) if '"received"' not in line]
+    rnd = random.Random(9)
+    mixed = sorted(lines, key=lambda line: (step_before(json.loads(line)["time"]), rnd.random()))
+    assert mixed != lines
+    assert messages(mixed) == messages(lines)
+    at_once = [format_line("left", Read("epc", bytes([n]) * 12, 1_790_000_000.0, 3, -50.0)) for n in range(1, 50)]
+    assert messages(rnd.sample(at_once, len(at_once))) == messages(at_once)
