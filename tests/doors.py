@@ -16,8 +16,9 @@ import msgspec
 
 from drivers.contract import Read
 from gateway.location.engine import Engine
+from gateway.location.outcome import Outcome
 from gateway.model import Identity, Port, ReadPoint, Rules, Transition
-from simulators.doorway import Antenna, Crossed, Doorway, Pace, Waypoint
+from simulators.doorway import Antenna, Crossed, Doorway, Heard, Pace, Waypoint
 from simulators.radio import Radio
 
 START = 1_790_000_000.0
@@ -213,37 +214,43 @@ def identify(read: Read) -> Identity:
 
 
 def play(door: Doorway, *, phases: bool = True, until: float = 0.0) -> list[Transition]:
-    """What the engine tells of all that is heard, in reports of 100 ms."""
+    """What the engine tells of all that is heard."""
+    return decide(rules(door), door.heard(), phases=phases, until=until)
+
+
+def decide(
+    floor: Rules, heard: Iterable[Heard], *, phases: bool = True, until: float = 0.0, shuffle: Random | None = None
+) -> list[Transition]:
+    """What the engine tells of these reads; reports come at each eighth of a second, `shuffle` mixes them."""
     numbers = iter(range(10**9))
-    engine = Engine(rules(door), identify, new_id=lambda _: f"passage-{next(numbers)}")
+    engine = Engine(floor, identify, new_id=lambda _: f"passage-{next(numbers)}")
     said: list[Transition] = []
+    now = START
+
+    def take(outcomes: Iterable[Outcome]) -> None:
+        said.extend(one.transition for one in outcomes if one.transition is not None)
 
     def reach(time: float) -> None:
         while (due := engine.deadline) is not None and due <= time:
             take(engine.advance(due))
 
-    def take(outcomes: Iterable[object]) -> None:
-        said.extend(one.transition for one in outcomes)  # type: ignore[attr-defined]
-
-    now = START
-    for tick, some in groupby(door.heard(), key=lambda heard: math.floor((heard.time - START) * 10)):
-        now = START + (tick + 1) / 10
+    for tick, some in groupby(heard, key=lambda one: math.floor((one.time - START) * 8)):
+        now = START + (tick + 1) / 8
         reach(now)
-        for reader, batch in groupby(sorted(some, key=attrgetter("reader")), key=attrgetter("reader")):
-            reads = [
-                Read(
-                    "epc",
-                    one.tag.encode(),
-                    one.time,
-                    one.antenna,
-                    one.rssi,
-                    *((one.phase, one.doppler) if phases else ()),
-                )
-                for one in batch
-            ]
-            take(engine.feed(reader, reads, now))
+        mixed = list(some)
+        if shuffle is not None:
+            shuffle.shuffle(mixed)
+        else:
+            mixed.sort(key=attrgetter("reader"))
+        for reader, batch in groupby(mixed, key=attrgetter("reader")):
+            take(engine.feed(reader, [_read(one, phases=phases) for one in batch], now))
     reach(max(now + 120.0, until))
     return said
+
+
+def _read(one: Heard, *, phases: bool) -> Read:
+    more = (one.phase, one.doppler) if phases else ()
+    return Read("epc", one.tag.encode(), one.time, one.antenna, one.rssi, *more)
 
 
 def score(truth: Iterable[Crossed], said: Iterable[Transition]) -> Score:

@@ -199,7 +199,7 @@ def _mingled(company: list[Evidence], whole: Pooled) -> bool:
         return False
     usual = sorted(abs(score) for score, _ in each)[len(each) // 2]
     error = sorted(error for _, error in each)[len(each) // 2]
-    if abs(whole.score) < clear(whole) and usual < PLAIN * error:
+    if abs(whole.score) < FIRM and usual < PLAIN * error:
         return False
     size = max(usual, abs(whole.score))
     fewer = min(sum(score > 0.0 for score, _ in each), sum(score < 0.0 for score, _ in each))

@@ -121,16 +121,7 @@ def weigh(tag: Crossing, run: Run, sides: Mapping[int, Side | None]) -> Evidence
     power = inside[0] + outside[0]
     centre = (inside[1] + outside[1]) / power
     spread = math.sqrt(max((inside[2] + outside[2]) / power - centre * centre, 1e-4))
-    apart, noise, middle = 0.0, math.inf, centre
-    if inside[0] and outside[0]:
-        means = inside[1] / inside[0], outside[1] / outside[0]
-        apart, middle = means[0] - means[1], (means[0] + means[1]) / 2.0
-        noise = DEPENDENT * sum(side[3] / (side[0] * side[0]) for side in sums)
-        shifted = doppler.apart(run, sides)
-        if shifted is not None:
-            weights = 1.0 / noise, spread * spread / shifted[1]
-            apart = (apart * weights[0] + shifted[0] * weights[1]) / sum(weights)
-            noise = 1.0 / sum(weights)
+    apart, noise, middle = _apart(run, inside, outside, spread, sides) or (0.0, math.inf, centre)
     return Evidence(
         tag,
         run,
@@ -147,6 +138,24 @@ def weigh(tag: Crossing, run: Run, sides: Mapping[int, Side | None]) -> Evidence
         (_peak(run, levels, sides, "inside"), _peak(run, levels, sides, "outside")),
         *_swing(run, levels, sides),
     )
+
+
+def _apart(
+    run: Run, inside: list[float], outside: list[float], spread: float, sides: Mapping[int, Side | None]
+) -> tuple[float, float, float] | None:
+    """How far the sides' times lie apart, the variance of that in squares of the spread, and the middle; from power,
+    its moments and its square on each side. None if one heard nothing."""
+    if not (inside[0] and outside[0]):
+        return None
+    means = inside[1] / inside[0], outside[1] / outside[0]
+    apart, middle = means[0] - means[1], (means[0] + means[1]) / 2.0
+    noise = DEPENDENT * sum(side[3] / (side[0] * side[0]) for side in (inside, outside))
+    shifted = doppler.apart(run, sides)
+    if shifted is not None:
+        weights = 1.0 / noise, spread * spread / shifted[1]
+        apart = (apart * weights[0] + shifted[0] * weights[1]) / sum(weights)
+        noise = 1.0 / sum(weights)
+    return apart, noise, middle
 
 
 def _balance(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -10,8 +11,8 @@ from gateway.location.evidence import Evidence
 SILENT: Final = -80.0
 """dBm: a side that heard nothing, as far as doors are compared."""
 
-MOST: Final = 0.8
-"""Share of a load that is here, or is not, from which all of it is: a load goes through one door."""
+ONE: Final = 6.0
+"""dB (standard deviation) by which tags of one load differ in how much better a door hears them: it is one load."""
 
 AROUND: Final = 1.0
 """Seconds around a run in which a neighbour heard the same."""
@@ -24,7 +25,8 @@ def strength(peaks: tuple[float, float]) -> float:
 
 def passing_here(company: Sequence[Evidence], elsewhere: Callable[[Evidence], float]) -> list[Evidence]:
     """Those of a company that no neighbour explains better; `elsewhere` is how well the best of them heard a tag."""
-    here = [one for one in company if strength(one.peaks) >= elsewhere(one)]
-    if len(here) >= MOST * len(company):
-        return list(company)
-    return here if len(here) > (1.0 - MOST) * len(company) else []
+    better = [strength(one.peaks) - max(elsewhere(one), SILENT) for one in company]
+    mean = sum(better) / len(better)
+    if math.sqrt(sum((one - mean) ** 2 for one in better) / len(better)) <= ONE:
+        return list(company) if mean >= 0.0 else []
+    return [one for one, by in zip(company, better, strict=True) if by >= 0.0]

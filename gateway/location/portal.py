@@ -58,7 +58,7 @@ HOLD: Final = 20.0
 AFTER: Final = 1.5
 """Spreads of time after the middle of a crossing from which what is heard may be the next one."""
 
-WEIGHED: Final = 300
+WEIGHED: Final = 128
 """Tags under way that are weighed at one look, at most."""
 
 RISE: Final = 5.0
@@ -101,6 +101,7 @@ class Portal:
         self._wheel = Wheel(self._due)
         self._waiting: dict[str, Evidence] = {}
         self._look_at = math.inf
+        self._looked = -math.inf
         self._under_way = 0
         self.gate = GateState.of(point)
         self._sides: dict[int, Side | None] = {}
@@ -222,7 +223,7 @@ class Portal:
             tag.parked = True
             self._end(tag, now, tag.first + WINDOW)
         else:
-            self._look_at = min(self._look_at, now + LOOK)
+            self._look_at = min(self._look_at, max(now + LOOK, self._looked + REVIEW))
 
     def _stands(self, tag: Crossing, now: float) -> bool:
         """Whether a tag that is heard for long has stood since it came; a slow one has not."""
@@ -259,7 +260,7 @@ class Portal:
 
     def _look(self, now: float, out: list[Outcome], *, last: bool = False) -> None:
         """Decide each company that nobody under way belongs to any more."""
-        self._look_at = math.inf
+        self._look_at, self._looked = math.inf, now
         moving = [tag for tag in self._objects.values() if tag.under_way] if self._under_way else []
         open_ones = [weigh(tag, tag.run(), self._sides) for tag in moving[:WEIGHED]]
         for company in companies((*self._waiting.values(), *open_ones)):
