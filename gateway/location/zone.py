@@ -56,7 +56,8 @@ _REBASE = 60.0
 _CLOCK, _TURNED, _LEADING, _HEAD = 0, 1, 2, 3
 """Of a tag's evidence: its time, when the rival took the lead, and since when it leads by the hysteresis.
 
-Where there is no rival: the evidence time at which it teaches (infinite if it has), and that of the next look at it."""
+Where there is no rival: the evidence time at which it teaches (infinite if it has), and that of the next look. The
+time at which a rival took the lead is negative if the stand has taught."""
 
 _WEIGHT, _TOTAL, _LAST, _READS, _PEAK, _STRIDE = 0, 1, 2, 3, 4, 5
 """Of each antenna: sum of weights, sum of weighted levels, its last read, reads and peak since the last transition."""
@@ -177,12 +178,14 @@ class ZoneRule:
         leader, lead = self._leader(tag, here)
         if leader == here or lead <= 0.0:
             if tag.rival >= 0:
-                tag.rival, levels[_TURNED] = -1, math.inf
+                levels[_TURNED] = math.inf if levels[_TURNED] < 0.0 else levels[_CLOCK] + SETTLED
+                tag.rival = -1
             levels[_LEADING] = levels[_CLOCK] + _PAUSE
             return False
         if tag.rival != leader:
+            taught = levels[_TURNED] == math.inf if tag.rival < 0 else levels[_TURNED] < 0.0
             tag.rival = leader
-            levels[_TURNED] = tag.last_seen - LAG
+            levels[_TURNED] = math.copysign(max(tag.last_seen - LAG, 1e-9), -1.0 if taught else 1.0)
             levels[_LEADING] = math.inf
         zone = self.zones[leader]
         if lead < zone.hysteresis_db:
@@ -254,7 +257,7 @@ class ZoneRule:
 
     def turned(self, tag: Tag) -> float:
         """When the rival took the lead."""
-        return tag.levels[_TURNED]
+        return abs(tag.levels[_TURNED])
 
     def reads(self, tag: Tag, zone: int) -> int:
         """Reads in that zone since the last transition."""

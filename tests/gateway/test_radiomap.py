@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from gateway.location.radiomap import RadioMap
+from gateway.model import Identity, Present
 
 NEAR, FAR = 30.0, 15.0
 
@@ -121,3 +122,22 @@ def test_many_layouts_are_bounded() -> None:
         ports = "".join(random.sample(letters, random.randint(1, 12)))
         assert len(found.rows(ports, seed % 12)) >= len(ports)
     assert len(found._rows) <= 1024
+
+
+def test_after_a_restart_what_is_present_teaches_anew_within_seconds(walk, zones) -> None:
+    """Forty tags under two antennas, the second 4 dB louder, known from before and heard for six seconds."""
+    names = [f"t{number}" for number in range(40)]
+    known = [
+        Present(Identity(f"urn:test:{name}", "sgtin", "instance"), f"z{1 + number % 2}", 10.0, 90.0)
+        for number, name in enumerate(names)
+    ]
+    w = walk(zones(2), known)
+    random = Random(1)
+    for turn in range(12):
+        for number, name in enumerate(names):
+            near = number % 2
+            w.read(100.0 + turn / 2, 1, random.gauss(-67.0 if near else -52.0, 2.0), tag=name)
+            w.read(100.1 + turn / 2, 2, random.gauss(-48.0 if near else -63.0, 2.0), tag=name)
+    offsets = w.engine.learned()
+    assert 2.0 < offsets["reader", 1] - offsets["reader", 2] < 5.0
+    assert w.events == []
