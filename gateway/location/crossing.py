@@ -45,7 +45,8 @@ class Crossing(msgspec.Struct, gc=False, weakref=False):
     It is `under_way` while it is heard, then `waiting` for its company. `settled`: it was judged and is still near;
     `standing` is since when it has been heard without leaving, `parked` that this is long, or that it came `idle` times
     and did not cross; `usual` is how strong inside and outside heard it then. `crossed` is the way it went last, at
-    `through`; `heard` when it was heard the last time it was judged (from, to), and how strong.
+    `through`, with `peaks` on each side; `heard` is when it was heard the last time it was judged (from, to), and how
+    strong.
     """
 
     identity: Identity
@@ -66,6 +67,7 @@ class Crossing(msgspec.Struct, gc=False, weakref=False):
     idle: int = 0
     crossed: Direction | None = None
     through: float = 0.0
+    peaks: tuple[float, float] = (math.inf, math.inf)
     usual: tuple[float, float] = (-math.inf, -math.inf)
     heard: tuple[float, float, float] = (-math.inf, -math.inf, -math.inf)
 

@@ -67,6 +67,9 @@ RISE: Final = 5.0
 BEGUN: Final = 1.0
 """Seconds after the antennas begin to observe in which a tag that is heard first may have been there before."""
 
+RETURN: Final = 3.0
+"""dB by which two crossings of a tag differ on the same side, at most, if nothing else shows that there were two."""
+
 NEARER: Final = 4.0
 """dB by which the side that a tag goes to hears it better than while it stood near the door."""
 
@@ -356,7 +359,7 @@ class Portal:
         if (
             tag.crossed is not None
             and one.middle - tag.through < NEAR
-            and (tag.crossed == decided.direction or decided.rise < RISE)
+            and (tag.crossed == decided.direction or (decided.rise < RISE and not _returned(tag, one)))
         ):
             return False
         if decided.direction == "unknown":
@@ -364,7 +367,7 @@ class Portal:
                 return False
         elif one.peaks[decided.direction == "out"] < tag.usual[decided.direction == "out"] + NEARER:
             return False
-        tag.crossed, tag.through = decided.direction, one.middle
+        tag.crossed, tag.through, tag.peaks = decided.direction, one.middle, one.peaks
         tag.idle, tag.parked, tag.usual = 0, False, (-math.inf, -math.inf)
         return True
 
@@ -388,3 +391,9 @@ class Portal:
         """The read point left the configuration: what crossed is told."""
         self._close(now)
         self._look(now, out, last=True)
+
+
+def _returned(tag: Crossing, one: Evidence) -> bool:
+    """Whether the side it came from when it crossed hears it as it did then: it was not the rest of that."""
+    came = tag.crossed == "in"
+    return one.peaks[came] >= tag.peaks[came] - RETURN
