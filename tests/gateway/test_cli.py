@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -221,10 +222,11 @@ def test_an_interrupt_ends_it_quietly(site: Path, number: signal.Signals) -> Non
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        # Enough for its output to spill over: then it is at work.
-        process.stdin.write("".join(READ.replace("1a85", f"{serial:04x}") for serial in range(100)).encode())
+        # Enough for its output to spill over: then it is at work. What is of one moment waits for what comes next.
+        lines = (READ.replace("1a85", f"{serial:04x}").replace("00.125", f"{serial:02}.125") for serial in range(100))
+        process.stdin.write("".join(lines).encode())
         process.stdin.flush()
-        assert process.stdout.read(1)
+        assert select.select([process.stdout], [], [], 30.0)[0], "nothing was decided"
         process.send_signal(number)
         rest, said = process.communicate(timeout=30)
     assert (process.returncode, said) == (130, b"")
