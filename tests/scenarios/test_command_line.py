@@ -173,7 +173,7 @@ async def test_tail_shows_events_and_says_when_the_gateway_stops(gateway: Start,
         box = gateway(broker, ZONES.format(port=device.port, timeout="2s"))
         await box.start()
         async with (
-            readpoint("tail", "--config", box.site) as shown,
+            readpoint("tail", "--channel", "epcis", "--config", box.site) as shown,
             readpoint("tail", "--json", "--channel", "epcis", "-n", "1", "--config", box.site) as first,
         ):
             code, out, said = await ended(first)
