@@ -25,6 +25,12 @@ SHOWN = 20
 COLUMNS = ("epc", "id", "identifier", "uri", "epc_hex", "code")
 """Names of the column that has the identifiers, the best first."""
 
+_WORKBOOK = b"PK\x03\x04"
+"""How xlsx and ods begin, which a spreadsheet writes unless it is told to write CSV."""
+
+_CONTROL = re.compile(r"[\x00-\x03\x05-\x08\x0b-\x1b\x7f]")
+"""What no scanner sends: not FS, GS, RS, US and EOT, which stand in and around element strings."""
+
 _SEP = re.compile(r"sep=(.)", re.IGNORECASE)
 """A spreadsheet's first line: what stands between columns."""
 
@@ -41,6 +47,8 @@ def read_scans(name: str, data: bytes) -> list[Scan]:
     """What was counted. click.ClickException names every line that is no identifier, the first of them one by one."""
     if len(data) > LARGEST:
         raise click.ClickException(f"{name}: more than {LARGEST >> 20} MiB: this is no count")
+    if data.startswith(_WORKBOOK):
+        raise click.ClickException(f"{name}: this is a workbook: save it as CSV, and name that file")
     lines = list(_lines(data))
     if not lines:
         raise click.ClickException(f"{name}: is empty; if nothing was there to count, a line `epc` alone says so")
@@ -59,6 +67,8 @@ def read_scans(name: str, data: bytes) -> list[Scan]:
 def _key(text: str) -> str:
     if len(text) > LONGEST:
         raise ValueError(f"more than {LONGEST} characters: this is no identifier")
+    if _CONTROL.search(text):
+        raise ValueError("control characters: this is no text; name the file that the scanner or the spreadsheet saved")
     return scanned(text)
 
 

@@ -86,6 +86,8 @@ def test_all_wrong_lines_are_named() -> None:
         (b"epc\n" + b"9" * 5000, "scanned.csv:2: more than 4096 characters"),
         (b"epc\n" + b"1E+9\n" * 100, "and 80 more lines"),
         (b"x" * (2**26 + 1), "more than 64 MiB"),
+        (b"PK\x03\x04\x14\x00\x06\x00", "scanned.csv: this is a workbook: save it as CSV"),
+        (b"epc\n\x7fELF\x02\x01\x00\x00", "scanned.csv:2: control characters: this is no text"),
     ],
 )
 def test_what_cannot_be_a_count_says_why(data: bytes, words: str) -> None:
