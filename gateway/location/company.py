@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.location.evidence import Evidence, Pooled, pool
+from gateway.location.evidence import Evidence, Pooled, pool, range_of
 from gateway.model import Direction, Side
 
 CLEAR: Final = 0.2
@@ -57,6 +57,12 @@ PLAIN: Final = 1.2
 
 CHANCE: Final = 3.0
 """Deviations from chance of how many say the contrary if they are another load."""
+
+COME: Final = 10.0
+"""dB by which single reads of an antenna differ while a tag comes and goes; less may be noise of one that stands."""
+
+ENOUGH: Final = 5
+"""Reads from which so few say which way."""
 
 FADE: Final = 7.0
 """dB by which a load that has gone through is below its strongest on the side it came from."""
@@ -155,6 +161,14 @@ def settles(company: list[Evidence]) -> float:
     """From when it may be told that a load which is still heard has gone through."""
     whole = pool(company)
     return whole.centre + max(SETTLED, LONG * whole.spread)
+
+
+def evident(company: list[Evidence]) -> bool:
+    """Whether a handful of reads say clearly that something crossed: none of it can be of what stands near the door."""
+    if any(one.known for one in company) or sum(len(one.run) for one in company) < ENOUGH:
+        return False
+    moved = sum(one.both and range_of(one.run) >= COME for one in company)
+    return 2 * moved > len(company) and abs(pool(company).score) >= FIRM
 
 
 def gone(company: list[Evidence], sides: Mapping[int, Side | None]) -> list[Evidence]:

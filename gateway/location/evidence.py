@@ -190,6 +190,15 @@ def _swing(run: Run, levels: list[float], sides: Mapping[int, Side | None]) -> t
     return max(swings, default=None), (rises[0], rises[1])
 
 
+def range_of(run: Run) -> float:
+    """By how many dB single reads of one antenna differ, at most; 0 if they have no levels."""
+    heard: dict[int, list[float]] = {}
+    for one in run:
+        if one.level > NO_LEVEL:
+            heard.setdefault(one.letter, []).append(one.level)
+    return max((max(mine) - min(mine) for mine in heard.values()), default=0.0)
+
+
 def _peak(run: Run, levels: list[float], sides: Mapping[int, Side | None], side: Side) -> float:
     """How strong a side heard it: the mean of its best third, but of ten reads at most."""
     mine = sorted(

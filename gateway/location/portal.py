@@ -13,7 +13,7 @@ from typing import Final
 
 from drivers.observations import Read
 from gateway.location.admission import Admission
-from gateway.location.company import Decided, companies, gone, settles, ways
+from gateway.location.company import Decided, companies, evident, gone, settles, ways
 from gateway.location.crossing import QUIET, WINDOW, Crossing
 from gateway.location.evidence import Evidence, peaks_until, weigh
 from gateway.location.floor import Floor, Place
@@ -51,7 +51,7 @@ LOOK: Final = 1.0
 """Seconds between looks at what waits."""
 
 HANDFUL: Final = 16
-"""Reads below which a load waits `HOLD` seconds: what stands and was hidden is heard again by then."""
+"""Reads below which a load that is not evident waits `HOLD` seconds: what stands and was hidden is heard again then."""
 
 HOLD: Final = 20.0
 
@@ -284,7 +284,8 @@ class Portal:
 
     def _patience(self, company: list[Evidence], ended: list[Evidence]) -> float:
         """Seconds for which those of a company that nobody hears any more wait for more evidence."""
-        if sum(len(one.run) for one in ended) < HANDFUL and not self._one_sided and self.gate is None:
+        few = sum(len(one.run) for one in ended) < HANDFUL and not self._one_sided and self.gate is None
+        if few and not evident(company):
             return HOLD
         return TOGETHER if len(ended) < len(company) or self._heard_beside(company) else 0.0
 

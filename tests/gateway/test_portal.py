@@ -175,6 +175,30 @@ def test_crossed_and_left_standing_inside_it_is_told_once(walk, rules):
     assert w.events[0].decided < 1030.0
 
 
+def test_a_handful_of_reads_that_come_and_go_is_told_at_once(walk, rules):
+    """A tag on a forklift at 4 m/s, read ten times in all: the light at the dock waits for it."""
+    w = walk(door(rules))
+    for step in range(10):
+        x, antenna = -2.8 + 0.6 * step, OUTSIDE if step % 2 == 0 else INSIDE
+        at = -1.0 if antenna == OUTSIDE else 1.0
+        w.read(1000.0 + 0.15 * step, antenna, -42 - 21 * math.log10(max(math.hypot(x - at, 1.0), 0.5)))
+    w.reach(1060.0)
+    [passed] = w.events
+    assert passed.direction == "in"
+    assert passed.decided - passed.last_seen <= 3.0
+
+
+def test_a_handful_of_reads_of_one_level_waits_for_more(walk, rules):
+    """Stood there, hidden but for a moment: strongest first outside, then inside, yet never nearer or farther."""
+    w = walk(door(rules))
+    for step, antenna in enumerate((OUTSIDE, OUTSIDE, INSIDE, INSIDE, INSIDE, OUTSIDE)):
+        w.read(1000.0 + 0.4 * step, antenna, -55.0 - step % 2)
+    for step in range(100):
+        w.read(1012.0 + 0.4 * step, (OUTSIDE, INSIDE)[step % 2], -55.0 - step % 3)
+    w.reach(1200.0)
+    assert w.events == []
+
+
 def test_heard_on_one_side_only_it_did_not_cross(walk, rules):
     w = walk(door(rules))
     for step in range(20):
