@@ -17,7 +17,7 @@ from gateway.model import Port as RulePort
 from gateway.tuning.gaps import Gaps
 from gateway.tuning.offsets import FEWEST, Gain
 from gateway.tuning.search import Accuracy, Found
-from gateway.tuning.settings import Change
+from gateway.tuning.settings import Edit
 from gateway.tuning.stands import Port
 
 
@@ -29,7 +29,7 @@ class Proposal(NamedTuple):
     gains: Mapping[Port, Gain]
     gaps: Mapping[str, Gaps]
     found: Found | None
-    changes: Sequence[Change]
+    changes: Sequence[Edit]
     edited: Edited
     text: str
 
@@ -154,7 +154,7 @@ def _figures(accuracy: Accuracy) -> dict[str, Any]:
     }
 
 
-def _path(change: Change) -> str:
+def _path(change: Edit) -> str:
     return ".".join(str(key) for key in change.place)
 
 

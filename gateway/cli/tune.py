@@ -93,7 +93,7 @@ def tune(
 def _proposed(config: Path, truth: Path | None, lines: Recordings, segment: str | None, progress: Progress) -> Proposal:
     from gateway.cli.proposals import Proposal  # noqa: PLC0415 - help needs none of it
     from gateway.config.edit import Wanted, edited  # noqa: PLC0415 - same
-    from gateway.tuning.settings import Settings, changes  # noqa: PLC0415 - same
+    from gateway.tuning.settings import Settings, edits  # noqa: PLC0415 - same
 
     site = _site(config, segment)
     study = _study(site, segment, lines, progress)
@@ -103,7 +103,7 @@ def _proposed(config: Path, truth: Path | None, lines: Recordings, segment: str 
     offsets = study.offsets(gains)
     found = None if walked is None else _searched(study, walked, offsets, progress)
     settings = Settings(offsets=offsets) if found is None else found.settings
-    wanted = [change for each in study.segments for change in changes(each.rules, settings)]
+    wanted = [change for each in study.segments for change in edits(each.rules, settings)]
     text = config.read_text(encoding="utf-8-sig")
     done = edited(text, [Wanted(change.place, change.value) for change in wanted])
     return Proposal(config, study.ports, gains, gaps, found, wanted, done, text)

@@ -15,18 +15,17 @@ from drivers.observations import Antenna, Observation, Read, Signal, Status
 from gateway.explain.subject import Known, Subject, spelled
 from gateway.location.admission import wanted
 from gateway.location.engine import Engine, Outcome
+from gateway.location.floor import STRONGEST, WEAKEST
 from gateway.location.gate import GateState
 from gateway.location.outcome import Key, key
+from gateway.location.steps import RATE
 from gateway.model import Identity, Kind, Port, Present, ReadPoint, Rules, Side, Transition
 
-STEP = 0.1
-"""Seconds between two looks at what is weighed: the engine's own step."""
+STEP = 1.0 / RATE
+"""Seconds between two looks at what is weighed."""
 
 KEPT = 50_000
 """Reads, and looks at what is weighed, that are kept of one object; of more every second one goes, and so on."""
-
-WEAKEST, STRONGEST = -150.0, 50.0
-"""dBm: what is outside is no level, as the engine has it."""
 
 OTHERS = 100_000
 """Other identifiers that are remembered, for who mistyped one."""

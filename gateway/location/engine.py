@@ -15,7 +15,7 @@ from drivers.observations import Antenna, Observation, Read, Signal, Status
 from gateway.ids import Ids, text
 from gateway.location.admission import Admission, Met
 from gateway.location.checkpoint import Antennas, Checkpoint, plain
-from gateway.location.floor import NO_LEVEL, Floor, Place
+from gateway.location.floor import NO_LEVEL, STRONGEST, WEAKEST, Floor, Place
 from gateway.location.gate import GateState
 from gateway.location.outcome import Counts, Outcome, key
 from gateway.location.portal import Portal
@@ -31,9 +31,6 @@ AHEAD = 1.0
 
 RESYNC = 60.0
 """Seconds after a start without the presence of before in which arrivals say `resync`."""
-
-_WEAKEST, _STRONGEST = -150.0, 50.0
-"""dBm: what is outside, NaN too, is no level."""
 
 
 class Engine:
@@ -168,7 +165,7 @@ class Engine:
                 counts.future += not 0.0 <= time <= now + AHEAD
                 time = now
             level = seen.rssi
-            if level is None or not _WEAKEST < level < _STRONGEST:
+            if level is None or not WEAKEST < level < STRONGEST:
                 level = NO_LEVEL
             else:
                 level += place.offset

@@ -88,3 +88,6 @@ class Floor:
 
 NO_LEVEL = -1e9
 """dBm: stands for the level of reads that have none."""
+
+WEAKEST, STRONGEST = -150.0, 50.0
+"""dBm: what is outside, NaN too, is no level."""

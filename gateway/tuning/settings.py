@@ -6,7 +6,7 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -15,6 +15,7 @@ from gateway.model import ReadPoint, Rules
 from gateway.tuning.stands import Port
 
 Name = Literal["hysteresis_db", "dwell", "presence_timeout", "rssi_floor_dbm", "min_reads"]
+NAMES: tuple[Name, ...] = get_args(Name)
 
 Value = float | int | None
 """None is `auto` of `presence_timeout`, and no `rssi_floor_dbm`."""
@@ -64,7 +65,7 @@ class Settings(NamedTuple):
         return port if offset is None else msgspec.structs.replace(port, rssi_offset_db=offset)
 
 
-class Change(NamedTuple):
+class Edit(NamedTuple):
     """A key of the site file and what to write there; `before` is what holds now."""
 
     place: tuple[str | int, ...]
@@ -72,19 +73,19 @@ class Change(NamedTuple):
     value: str
 
 
-def changes(rules: Rules, settings: Settings) -> list[Change]:
+def edits(rules: Rules, settings: Settings) -> list[Edit]:
     """What has to be written so that these rules are the settings'. What is so already is left out."""
     after = settings.applied(rules)
-    found: list[Change] = []
+    found: list[Edit] = []
     for name, point in rules.read_points.items():
         for key, _ in settings.zones:
             before, value = getattr(point, key), getattr(after.read_points[name], key)
             if point.kind == "zone" and before != value:
-                found.append(Change(("read_points", name, key), written(key, before), written(key, value)))
+                found.append(Edit(("read_points", name, key), written(key, before), written(key, value)))
     for port, other in zip(rules.ports, after.ports, strict=True):
         if port.rssi_offset_db != other.rssi_offset_db and port.antenna is not None:
             place = ("devices", port.device, "antennas", port.antenna, "rssi_offset_db")
-            found.append(Change(place, f"{port.rssi_offset_db:g}", f"{other.rssi_offset_db:g}"))
+            found.append(Edit(place, f"{port.rssi_offset_db:g}", f"{other.rssi_offset_db:g}"))
     return found
 
 

@@ -10,25 +10,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from drivers.observations import Read
 from gateway.config.site import Segment, Site
 from gateway.identity.directory import Directory
+from gateway.location.floor import STRONGEST, WEAKEST
+from gateway.location.patience import TIMEOUT
 from gateway.model import Port as RulePort
 from gateway.model import ReadPoint
 from gateway.tuning.gaps import LONGEST, Gaps, gaps
 from gateway.tuning.offsets import Gain, gains
 from gateway.tuning.score import Judge, Piece, Span, Tally
-from gateway.tuning.settings import Name, Settings, Value
+from gateway.tuning.settings import NAMES, Name, Settings, Value
 from gateway.tuning.stands import Port, Sample, Stand, stands
 from gateway.tuning.trial import Recording, decide, outages
 from gateway.tuning.walk import Change
-
-AUTO = 30.0
-"""Seconds that `presence_timeout: auto` waits for a tag that is no beacon."""
 
 _BLOCK_LEAST, _BLOCK_MOST, _BLOCKS = 60.0, 600.0, 8
 
 SURE, WORTH = 2.0, 1.0
 """An offset is proposed from so many standard errors and so many dB on."""
-
-_WEAKEST, _STRONGEST = -150.0, 50.0
 
 Truth = Mapping[str, Sequence[Change]]
 
@@ -75,7 +72,7 @@ class Study:
             if directory is None:
                 continue
             for seen in observations:
-                if type(seen) is not Read or seen.rssi is None or not _WEAKEST < seen.rssi < _STRONGEST:
+                if type(seen) is not Read or seen.rssi is None or not WEAKEST < seen.rssi < STRONGEST:
                     continue
                 port = (device, seen.antenna)
                 if port not in ports:
@@ -112,10 +109,10 @@ class Study:
         )
 
     def gaps(self, truth: Truth | None) -> dict[str, Gaps]:
-        """Silences by zone."""
+        """Silences by zone; where `presence_timeout` is `auto`, `over` counts those beyond what that begins with."""
         zones = {port: rule.read_point for port, rule in self.ports.items()}
         patience = {
-            name: min(AUTO if zone.presence_timeout is None else zone.presence_timeout, LONGEST)
+            name: min(TIMEOUT if zone.presence_timeout is None else zone.presence_timeout, LONGEST)
             for name, zone in self.zones.items()
         }
         return gaps(self.samples(), zones, patience, truth)
@@ -126,9 +123,8 @@ class Study:
 
     def present(self) -> dict[Name, Value]:
         """Values that all zones have now; what they do not agree on is left out."""
-        names: tuple[Name, ...] = ("hysteresis_db", "dwell", "presence_timeout", "rssi_floor_dbm", "min_reads")
         zones = list(self.zones.values())
-        return {name: getattr(zones[0], name) for name in names if len({getattr(zone, name) for zone in zones}) == 1}
+        return {name: getattr(zones[0], name) for name in NAMES if len({getattr(zone, name) for zone in zones}) == 1}
 
     def judge(self, truth: Truth) -> Judge:
         """Scores against this truth, in pieces of an eighth of the recording, from one minute to ten."""

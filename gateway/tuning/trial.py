@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from drivers.lines import RecordingError, parse_line
-from drivers.observations import Observation, Read, Status
+from drivers.observations import Observation, Status
 from gateway.config.site import Segment, Site
 from gateway.identity.directory import Directory
 from gateway.location.engine import Engine, Outcome
@@ -76,6 +76,7 @@ def decide(recording: Recording, segment: Segment, rules: Rules, devices: frozen
             take(engine.advance(due))
         if device in devices:
             take(engine.feed(device, observations, received))
+    take(engine.finish())
     return events
 
 
@@ -102,10 +103,3 @@ def _merged(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
         else:
             merged.append((begin, end))
     return merged
-
-
-def reads(recording: Recording, device: str) -> Iterable[Read]:
-    """All reads of one device."""
-    return (
-        seen for who, observations, _ in recording.heard if who == device for seen in observations if type(seen) is Read
-    )

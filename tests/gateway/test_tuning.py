@@ -16,8 +16,7 @@ from gateway.tuning.gaps import gaps
 from gateway.tuning.offsets import gains
 from gateway.tuning.score import Judge, Tally, gain, together
 from gateway.tuning.search import Search, most_trials, with_floors
-from gateway.tuning.settings import Change as Line
-from gateway.tuning.settings import Settings, changes
+from gateway.tuning.settings import Edit, Settings, edits
 from gateway.tuning.stands import Sample, stands
 from gateway.tuning.trial import decide, load_recording, outages
 from gateway.tuning.walk import Change, WalkError, parse_walk
@@ -193,16 +192,33 @@ def test_a_trial_decides_as_replay_does():
     assert [round(end - begin) for begin, end in outages(recording, frozenset(["reader"]))] == [5, 5, 5, 0]
 
 
+def test_a_trial_decides_what_is_due_when_the_recording_ends_within_a_step():
+    where = site()
+    segment = where.segments["rfid"]
+    epc = f"{(0x30 << 88) | (1 << 85) | (5 << 82) | (9506000 << 58) | (13435 << 38) | 1:024x}"
+    heard = [
+        json.dumps({"time": T0 + n / 10 + 0.05, "device": "reader", "antenna": 1, "epc": epc, "rssi": -55}).encode()
+        for n in range(21)
+    ]
+    counts = []
+    for count in range(1, len(heard) + 1):
+        ours = decide(load_recording(where, heard[:count]), segment, segment.rules, frozenset(["reader"]))
+        assert len(ours) == len(list(replay(where, heard[:count])))
+        counts.append(len(ours))
+    assert counts[0] == 0
+    assert counts[-1] == 1
+
+
 def test_settings_become_rules_and_places_in_the_file():
     rules = site().segments["rfid"].rules
     settings = Settings((("dwell", 0.5), ("presence_timeout", None), ("min_reads", 1)), ((("reader", 1), -2.5),))
     after = settings.applied(rules)
     assert {point.dwell for point in after.read_points.values()} == {0.5}
     assert [port.rssi_offset_db for port in after.ports] == [-2.5, 1.5]
-    assert changes(rules, settings) == [
-        Line(("read_points", "a", "dwell"), "1s", "500ms"),
-        Line(("read_points", "b", "dwell"), "1s", "500ms"),
-        Line(("devices", "reader", "antennas", 1, "rssi_offset_db"), "0", "-2.5"),
+    assert edits(rules, settings) == [
+        Edit(("read_points", "a", "dwell"), "1s", "500ms"),
+        Edit(("read_points", "b", "dwell"), "1s", "500ms"),
+        Edit(("devices", "reader", "antennas", 1, "rssi_offset_db"), "0", "-2.5"),
     ]
 
 
