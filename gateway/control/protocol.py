@@ -5,12 +5,17 @@ A request is one of these, tagged by `verb`. The answer is any number of lines, 
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
 MAX_REQUEST = 2**20
 """Bytes of one request, its line end included."""
+
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""What a row or an event may have: SQLite's integers go no further."""
+
+Limit = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 
 RowState = Literal["pending", "sent", "confirmed", "dead"]
 STATES: tuple[RowState, ...] = get_args(RowState)
@@ -50,7 +55,7 @@ class Explain(Ask, frozen=True, tag="explain"):
 class Orphans(Ask, frozen=True, tag="orphans"):
     """Identifiers without a GS1 id, the latest first: an `Orphan` a line."""
 
-    limit: int = 1000
+    limit: Limit = 1000
 
 
 class Standing(Ask, frozen=True, tag="standing"):
@@ -67,8 +72,8 @@ class OutboxList(Ask, frozen=True, tag="outbox.list"):
     """Rows of the outbox in a state, oldest first, after row `after`; with a `reason`, in that state `since` then."""
 
     state: RowState | None = None
-    after: int = 0
-    limit: int = 100
+    after: Number = 0
+    limit: Limit = 100
     reason: str | None = None
     since: float | None = None
 
@@ -77,8 +82,8 @@ class OutboxShow(Ask, frozen=True, tag="outbox.show"):
     """The payload of one event, by its id or by `epoch` and `sequence`."""
 
     id: str | None = None
-    epoch: int | None = None
-    sequence: int | None = None
+    epoch: Number | None = None
+    sequence: Number | None = None
 
 
 class OutboxResend(Ask, frozen=True, tag="outbox.resend"):

@@ -65,6 +65,12 @@ def test_names_the_socket_where_no_gateway_runs(tmp_path: Path) -> None:
         b'{"verb":"format disk"}\n',
         b'{"verb":"status","more":1}\n',
         b"[" * 5000 + b"\n",
+        b'{"verb":"outbox.list","after":%d}\n' % 2**63,
+        b'{"verb":"outbox.list","after":-1}\n',
+        b'{"verb":"outbox.list","limit":100001}\n',
+        b'{"verb":"outbox.show","epoch":1,"sequence":%d}\n' % 2**70,
+        b'{"verb":"outbox.show","epoch":%d,"sequence":1}\n' % 2**70,
+        b'{"verb":"orphans","limit":-1}\n',
     ],
 )
 async def test_garbage_gets_a_sentence(tmp_path: Path, line: bytes) -> None:
