@@ -12,6 +12,9 @@ from drivers.observations import Antenna, Observation, Read, Signal, Status
 
 _KINDS = ("epc", "id", "code", "signal", "state")
 
+_LAST = 253_402_300_800.0
+"""The end of year 9999 (RFC 3339). Far beyond it two floats are so far apart that time would no longer pass."""
+
 
 class RecordingError(ValueError):
     """A line is no line of a recording; the text says what is wrong and what to write."""
@@ -67,6 +70,8 @@ def parse_line(text: str | bytes) -> Recorded:
         raise RecordingError(f"no line of a recording: {error}") from None
     time = line.time if type(line.time) is float else seconds(line.time)
     received = time if line.received is None else seconds(line.received)
+    if not -_LAST <= received <= _LAST:
+        raise RecordingError(f"time {received!r} is no time of this age: write Unix seconds")
     if line.epc is not None and line.tid is None:
         # Nearly every line, and many of them: as `observed` has it, without the calls.
         try:
