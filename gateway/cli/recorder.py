@@ -103,6 +103,9 @@ class Recorder:
         self._size = 0
         if str(self._named) == "-":
             self._descriptor = os.dup(sys.stdout.fileno())
+            about = os.fstat(self._descriptor)
+            # A file that stdout is added to, by `>>`, keeps what it has when a line is taken back.
+            self._size = about.st_size if stat.S_ISREG(about.st_mode) else 0
             return
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         if self._rotation is not None:

@@ -99,6 +99,32 @@ except click.ClickException as error:
     assert file.read_bytes() == (line(1) + b"\n") * kept
 
 
+def test_a_full_disk_costs_nothing_of_a_file_that_stdout_is_added_to(tmp_path: Path) -> None:
+    file = tmp_path / "dock.jsonl"
+    file.write_bytes(before := (line(0) + b"\n") * 5)
+    script = f"""
+from pathlib import Path
+from gateway.cli.recorder import Recorder
+with Recorder(Path("-")) as recorder:
+    while True:
+        recorder.write({line(1)!r})
+"""
+    with file.open("ab") as stdout:
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+            cwd=ROOT,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
+        )
+    assert "no room for more" in done.stderr
+    kept = (1000 - len(before)) // (len(line(1)) + 1)
+    assert file.read_bytes() == before + (line(1) + b"\n") * kept
+
+
 def test_no_room_at_all_is_said_as_well() -> None:
     with pytest.raises(click.ClickException, match="no room for more"), Recorder(Path("/dev/full")) as recorder:
         recorder.write(line(1))
