@@ -9,7 +9,7 @@ from datetime import tzinfo
 from rich.console import Console
 from rich.table import Table
 
-from gateway.cli.tables import escape, screen
+from gateway.cli.tables import escape, screen, table_of
 from gateway.describe import printable
 from gateway.explain.clock import clock, label
 from gateway.explain.document import Explanation
@@ -37,9 +37,7 @@ def print_explanation(value: Explanation, zone: tzinfo, console: Console | None 
 
 def _table(value: Explanation, zone: tzinfo) -> Table:
     names = list(dict.fromkeys(name for row in value.rows for name in sorted(row.zones)))
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("time")
-    table.add_column("strongest antennas (dBm, reads)")
+    table = table_of("time", "strongest antennas (dBm, reads)")
     for name in names:
         table.add_column(f"{escape(name)} dB", justify="right")
     table.add_column("zone")

@@ -11,8 +11,9 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from gateway.cli.tables import escape, screen
+from gateway.cli.tables import escape, screen, table_of
 from gateway.config.edit import Edited, line_of
+from gateway.explain.clock import label
 from gateway.model import Port as RulePort
 from gateway.tuning.gaps import Gaps
 from gateway.tuning.offsets import FEWEST, Gain
@@ -75,19 +76,12 @@ def as_document(proposal: Proposal) -> str:
     ).decode()
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column)
-    return table
-
-
 def _antennas(proposal: Proposal) -> Table:
-    table = _table("antenna", "zone", "tags stood", "level", "against the others", "rssi_offset_db now")
+    table = table_of("antenna", "zone", "tags stood", "level", "against the others", "rssi_offset_db now")
     for port, rule in proposal.ports.items():
         gain = proposal.gains.get(port)
         table.add_row(
-            escape(_port(port)),
+            escape(label(*port)),
             escape(rule.read_point),
             str(gain.stands) if gain else f"fewer than {FEWEST}",
             f"{gain.level:.1f} dBm" if gain else "-",
@@ -98,7 +92,7 @@ def _antennas(proposal: Proposal) -> Table:
 
 
 def _silences(gaps: Mapping[str, Gaps]) -> Table:
-    table = _table("zone", "objects", "silences: median", "1 in 100", "1 in 1000", "longest", "beyond its timeout")
+    table = table_of("zone", "objects", "silences: median", "1 in 100", "1 in 1000", "longest", "beyond its timeout")
     for zone, each in sorted(gaps.items()):
         seconds = (f"{value:.2f} s" for value in (each.median, each.p99, each.p999, each.longest))
         table.add_row(escape(zone), str(each.objects), *seconds, str(each.over))
@@ -106,7 +100,7 @@ def _silences(gaps: Mapping[str, Gaps]) -> Table:
 
 
 def _accuracies(found: Found) -> Table:
-    table = _table("how true", "event F1", "time right", "held out: event F1", "time right")
+    table = table_of("how true", "event F1", "time right", "held out: event F1", "time right")
     for name, each in (("before", found.before), ("after", found.after)):
         parts = (each.whole, each.held_out)
         table.add_row(name, *(f"{figure:.3f}" for part in parts for figure in (part.f1, part.time_right)))
@@ -156,7 +150,3 @@ def _figures(accuracy: Accuracy) -> dict[str, Any]:
 
 def _path(change: Edit) -> str:
     return ".".join(str(key) for key in change.place)
-
-
-def _port(port: Port) -> str:
-    return port[0] if port[1] is None else f"{port[0]}:{port[1]}"

@@ -1,12 +1,18 @@
-"""Recordings as commands take them: one or several files, in order, gzip or plain, or standard input."""
+"""Recordings as commands take them: one or several files, in order, gzip or plain, or standard input; of which site."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, BinaryIO, NamedTuple, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 import click
+
+from gateway.cli.options import unknown
+
+if TYPE_CHECKING:
+    from gateway.config.site import Site
 
 LONGEST = 2**16
 """Bytes of one line: many times what the longest code needs. What has no line ends is no recording."""
@@ -20,6 +26,24 @@ def recordings_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     return argument(command)
 
 
+site_of_recording = click.option(
+    "--config",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The site file whose read points and devices the recording is of. Its certificates may be elsewhere.",
+)
+
+
+def load_site(config: Path, segment: str | None) -> Site:
+    """The site of a recording. click.UsageError for a segment that it does not have."""
+    from gateway.config.load import load  # noqa: PLC0415 - help needs none of it
+
+    site = load(config, files=False).site
+    if segment is not None and segment not in site.segments:
+        raise click.UsageError(f"{config}: {unknown('segment', segment, site.segments)}")
+    return site
+
+
 class _Start(NamedTuple):
     """So many lines stand before the first of this file."""
 
@@ -31,12 +55,14 @@ class Recordings:
     """The lines of several files as of one, without an end of line only where a file has none.
 
     It can be read again and again where `again` says so: what comes through a pipe is then kept in a temporary file.
+    `count` is the number of lines of the files that were read to their end, empty ones included.
     """
 
     def __init__(self, files: Sequence[BinaryIO], *, again: bool = False) -> None:
         self._files = [(file.name, _kept(file) if again and not file.seekable() else file) for file in files]
         self._starts: list[_Start] = []
         self._again = again
+        self.count = 0
 
     def __iter__(self) -> Iterator[bytes]:
         self._starts = []
@@ -49,6 +75,7 @@ class Recordings:
             for number, line in enumerate(_lines(name, file), 1):  # noqa: B007 - counted on
                 yield line
             before += number
+            self.count = before
 
     def place(self, number: int) -> str:
         """`FILE:LINE` of a line, counted from 1 over all files read so far."""
@@ -58,7 +85,7 @@ class Recordings:
     def refused(self, error: Exception) -> str:
         """The sentence of a `RecordingError` that begins with the number of its line."""
         number, _, text = str(error).partition(": ")
-        return f"{self.place(int(number))}: {text}"
+        return f"{self.place(int(number))}: {text}; mend or remove that line, or name what `readpoint record` wrote"
 
 
 def _lines(name: str, file: BinaryIO) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ import datetime as dt
 import sys
 import time
 from collections.abc import Sequence
+from typing import Literal
 
 from rich.console import Console
 from rich.markup import escape as escape_markup
@@ -32,6 +33,14 @@ def escape(text: str) -> str:
 def screen() -> Console:
     """Standard output."""
     return Console() if sys.stdout.isatty() else Console(width=WIDE)
+
+
+def table_of(*columns: str, overflow: Literal["fold", "ellipsis"] = "ellipsis") -> Table:
+    """A table without lines. What is too long for its column is cut, or goes on below."""
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow=overflow)
+    return table
 
 
 def ago(then: float | None, now: float) -> str:
@@ -123,9 +132,7 @@ def _refused(refused: dict[str, int]) -> str:
 
 
 def _devices(overview: Overview, now: float) -> Table:
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("device", "state", "since", "last read", "reads", "signals", "values", "antennas", "cause"):
-        table.add_column(column)
+    table = table_of("device", "state", "since", "last read", "reads", "signals", "values", "antennas", "cause")
     for device in overview.devices:
         antennas = " ".join(f"{escape(str(one.antenna))}:{state(one.state)}" for one in device.antennas)
         table.add_row(
@@ -144,9 +151,9 @@ def _devices(overview: Overview, now: float) -> Table:
 
 def print_orphans(found: Sequence[tuple[str, Orphan]], console: Console | None = None) -> None:
     """Identifiers without a GS1 id, each with its segment."""
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("identifier", "first seen", "last seen", "reads", "device", "read point", "segment"):
-        table.add_column(column, overflow="fold")
+    table = table_of(
+        "identifier", "first seen", "last seen", "reads", "device", "read point", "segment", overflow="fold"
+    )
     now = time.time()
     for segment, one in found:
         antenna = "" if one.antenna is None else f":{one.antenna}"
@@ -183,9 +190,7 @@ def print_count(count: Count, console: Console | None = None) -> None:
 
 
 def _differences(found: Sequence[Difference]) -> Table:
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("difference", "object", "as counted", "line", "present at"):
-        table.add_column(column, overflow="fold")
+    table = table_of("difference", "object", "as counted", "line", "present at", overflow="fold")
     for one in found:
         place = f"{one.read_point} ({one.segment})" if one.read_point else "-"
         line = "" if one.line is None else str(one.line)
@@ -195,9 +200,7 @@ def _differences(found: Sequence[Difference]) -> Table:
 
 def print_entries(entries: Sequence[Entry], console: Console | None = None) -> None:
     """Rows of the outbox."""
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("row", "epoch", "sequence", "channel", "name", "stored", "state", "reason", "bytes"):
-        table.add_column(column)
+    table = table_of("row", "epoch", "sequence", "channel", "name", "stored", "state", "reason", "bytes")
     for entry in entries:
         stored = dt.datetime.fromtimestamp(entry.stored).astimezone().isoformat(" ", "seconds")
         table.add_row(

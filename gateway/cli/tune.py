@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from gateway.cli.options import unknown
-from gateway.cli.recordings import Recordings, recordings_argument
+from gateway.cli.recordings import Recordings, load_site, recordings_argument, site_of_recording
 
 if TYPE_CHECKING:
     from gateway.cli.progress import Progress
@@ -23,12 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--config",
-    required=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The site file whose read points and devices the recording is of. Its certificates may be elsewhere.",
-)
+@site_of_recording
 @click.option(
     "--truth",
     metavar="CSV",
@@ -95,7 +89,7 @@ def _proposed(config: Path, truth: Path | None, lines: Recordings, segment: str 
     from gateway.config.edit import Wanted, edited  # noqa: PLC0415 - same
     from gateway.tuning.settings import Settings, edits  # noqa: PLC0415 - same
 
-    site = _site(config, segment)
+    site = load_site(config, segment)
     study = _study(site, segment, lines, progress)
     walked = None if truth is None else _walked(truth, study)
     progress.say("measuring antennas and silences")
@@ -107,15 +101,6 @@ def _proposed(config: Path, truth: Path | None, lines: Recordings, segment: str 
     text = config.read_text(encoding="utf-8-sig")
     done = edited(text, [Wanted(change.place, change.value) for change in wanted])
     return Proposal(config, study.ports, gains, gaps, found, wanted, done, text)
-
-
-def _site(config: Path, segment: str | None) -> Site:
-    from gateway.config.load import load  # noqa: PLC0415 - help needs none of it
-
-    site = load(config, files=False).site
-    if segment is not None and segment not in site.segments:
-        raise click.UsageError(f"{config}: {unknown('segment', segment, site.segments)}")
-    return site
 
 
 def _study(site: Site, segment: str | None, lines: Recordings, progress: Progress) -> Study:
