@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 
@@ -21,6 +22,9 @@ _HEAD = b'{"specversion":"1.0","stream":"replay","epoch":0,"sequence":"%d","cloc
 
 LINES = 10_000
 """Lines of one step that are put in order; of a flood, in parts."""
+
+UNKNOWN = 100
+"""Names of unknown devices whose lines are counted."""
 
 MOST = 1000
 """Reads of a device that wait for the end of their step; of more in one step, some go to the engine before it."""
@@ -84,18 +88,27 @@ class _Course:
 
 
 def replay(
-    site: Site, lines: Iterable[str | bytes], segment: str | None = None, *, every: bool = False
+    site: Site,
+    lines: Iterable[str | bytes],
+    segment: str | None = None,
+    *,
+    every: bool = False,
+    unknown: Counter[str] | None = None,
 ) -> Iterator[bytes]:
     """One JSON message a decision, without line ends: location events; with `every` also health.
 
     Deadlines at or before a line's time fire before it; time ends with the last line. Lines of devices that are in no
-    segment (or another than `segment`) pass time only. Raises `RecordingError` with the line's number at its head.
+    segment (or another than `segment`) pass time only; `unknown` counts those of devices that the site does not have.
+    Raises `RecordingError` with the line's number at its head.
     """
-    for sequence, draft in enumerate(_drafts(site, lines, segment, every=every), 1):
+    strangers = Counter() if unknown is None else unknown
+    for sequence, draft in enumerate(_drafts(site, lines, segment, strangers, every=every), 1):
         yield _HEAD % (sequence, draft.body)
 
 
-def _drafts(site: Site, lines: Iterable[str | bytes], segment: str | None, *, every: bool) -> Iterator[Draft]:
+def _drafts(
+    site: Site, lines: Iterable[str | bytes], segment: str | None, unknown: Counter[str], *, every: bool
+) -> Iterator[Draft]:
     names = [segment] if segment is not None else list(site.segments)
     courses = {name: _Course(site, site.segments[name]) for name in names}
     where = {device.name: courses.get(device.segment) for device in site.devices.values()}
@@ -117,13 +130,20 @@ def _drafts(site: Site, lines: Iterable[str | bytes], segment: str | None, *, ev
             reads.append(seen)
             continue
         course_of = where.get(device)
-        if course_of is not None:
-            yield from course_of.take(device, (seen,), now)
-            if every and isinstance(seen, Status):
-                yield course_of.health(device, seen)
+        if course_of is None:
+            _count(device, where, unknown)
+            continue
+        yield from course_of.take(device, (seen,), now)
+        if every and isinstance(seen, Status):
+            yield course_of.health(device, seen)
     for course in courses.values():
         yield from course.catch_up(now)
         yield from course.finish()
+
+
+def _count(device: str, known: Container[str], unknown: Counter[str]) -> None:
+    if device not in known and (device in unknown or len(unknown) < UNKNOWN):
+        unknown[device] += 1
 
 
 def _in_order(lines: Iterator[Recorded]) -> Iterator[Recorded]:

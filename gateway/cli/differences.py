@@ -8,10 +8,9 @@ from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
-from gateway.cli.tables import escape, screen
+from gateway.cli.tables import escape, screen, table_of
 from gateway.timestamps import rfc3339
 from gateway.tuning.comparison import Comparison, Pair
 from gateway.tuning.events import Event
@@ -20,10 +19,10 @@ _COLOURS = {"lost": "red", "added": "green", "moved": "cyan", "changed": "yellow
 _WORDS = {"lost": "lost", "added": "added", "moved": "moved in time", "changed": "at another place or in another way"}
 
 
-def print_differences(compared: Comparison, ours: str, theirs: str, console: Console | None = None) -> None:
-    """A row a difference, and a line that sums up. `ours` and `theirs` name the two site files."""
+def print_differences(compared: Comparison, ours: str, theirs: str, zone: dt.tzinfo) -> None:
+    """A row a difference, with its time in `zone`, and a line that sums up. `ours`, `theirs` name the files."""
     if compared.differences:
-        (console or screen()).print(_table(compared.differences))
+        screen().print(_table(compared.differences, zone))
     click.echo(summary(compared, ours, theirs))
 
 
@@ -59,10 +58,8 @@ def _events(count: int) -> str:
     return f"{count} event{'' if count == 1 else 's'}"
 
 
-def _table(pairs: list[Pair]) -> Table:
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("", "object", "transition", "read point", "time", "becomes"):
-        table.add_column(column, overflow="fold")
+def _table(pairs: list[Pair], zone: dt.tzinfo) -> Table:
+    table = table_of("", "object", "transition", "read point", "time", "becomes", overflow="fold")
     for pair in pairs:
         event = pair.event
         table.add_row(
@@ -70,7 +67,7 @@ def _table(pairs: list[Pair]) -> Table:
             escape(event.object),
             event.kind,
             escape(_where(event)),
-            _clock(event.time),
+            _clock(event.time, zone),
             escape(_becomes(pair)),
         )
     return table
@@ -88,8 +85,8 @@ def _where(event: Event) -> str:
     return f"{event.read_point} {event.direction}" if event.direction else event.read_point
 
 
-def _clock(time: float) -> str:
-    return dt.datetime.fromtimestamp(time).astimezone().isoformat(" ", "milliseconds")
+def _clock(time: float, zone: dt.tzinfo) -> str:
+    return dt.datetime.fromtimestamp(time, zone).isoformat(" ", "milliseconds")
 
 
 def _difference(pair: Pair) -> dict[str, Any]:

@@ -135,7 +135,8 @@ def _telling(recorder: Recorder) -> Callable[[], str]:
         now, reads = time.monotonic(), recorder.reads
         rate = (reads - before[1]) / max(now - before[0], 1e-3)
         before[:] = now, reads
-        return f"{recorder.path.name}: {size(recorder.bytes)}, {recorder.lines} lines, {rate:.0f} reads/s"
+        of = f" in {recorder.files} files" if recorder.files > 1 else ""
+        return f"{recorder.path.name}: {size(recorder.bytes)}{of}, {recorder.lines} lines, {rate:.0f} reads/s"
 
     return tell
 

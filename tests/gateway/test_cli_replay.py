@@ -86,6 +86,28 @@ def test_a_bad_line_is_named_by_its_file(site: Path, tmp_path: Path) -> None:
     second.write_bytes(gzip.compress((line(2) + "{}\n").encode()))
     code, _, said = replay("--config", site, first, second)
     assert (code, said.startswith(f"{second}:2: no line of a recording")) == (1, True)
+    assert said.endswith("mend or remove that line, or name what `readpoint record` wrote\n")
+
+
+def test_what_decided_nothing_is_said_on_stderr(site: Path, tmp_path: Path) -> None:
+    empty, strange = tmp_path / "empty.jsonl", tmp_path / "strange.jsonl"
+    empty.write_text("")
+    strange.write_text("".join(walk()).replace('"reader"', '"dock\\u001b"'))
+    assert replay("--config", site, empty) == (0, "", "site.yaml: nothing is recorded there: 0 lines\n")
+    code, out, said = replay("--config", site, strange)
+    assert (code, out) == (0, "")
+    first, second = said.splitlines()
+    assert first == "481 lines are of device 'dock\\x1b', which site.yaml does not have: they decided nothing"
+    assert second.startswith("site.yaml: no event in 481 lines: `readpoint explain EPC`")
+
+
+def test_compared_times_are_those_of_the_sites_clock(tmp_path: Path) -> None:
+    site, other, recording = tmp_path / "site.yaml", tmp_path / "other.yaml", tmp_path / "walk.jsonl"
+    site.write_text(SITE.replace("site: dc1", "site: dc1, timezone: Asia/Kathmandu"))
+    other.write_text(SITE.replace("presence_timeout: 10s", "presence_timeout: 30s"))
+    recording.write_text("".join(walk()))
+    _, out, _ = replay("--config", site, recording, "--compare", other)
+    assert "+05:45" in out
 
 
 def test_a_gzip_file_that_was_cut_off_says_so_and_gives_what_it_has(site: Path, tmp_path: Path) -> None:
