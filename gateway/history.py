@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from drivers.observations import Antenna, Observation, Read, Scheme, Signal, Status
 from gateway.inbox import Received
+from gateway.location.outcome import Key, key
 from gateway.model import Transition
 
 ROOM: Final = 1_250_000
@@ -44,7 +45,7 @@ _RECORD: Final = struct.Struct("<ihhHH")
 _NAME: Final = struct.Struct("<BHH")
 """Scheme, PC word, and bytes of the value behind it."""
 
-_SILENT, _NO_PC, _FAR, _TOGGLE = -32768, 0xFFFF, 2_000_000_000, 0x100
+_SILENT, _NO_PC, _FAR = -32768, 0xFFFF, 2_000_000_000
 
 _SCHEMES: Final[tuple[Scheme, ...]] = ("epc", "code", "beacon")
 
@@ -110,7 +111,7 @@ class History:
         self._chunks: deque[Chunk] = deque()
         self._size = 0
         self._open = bytearray()
-        self._names: dict[bytes | tuple[str, bytes, int | None], int] = {}
+        self._names: dict[Key, int] = {}
         self._written = bytearray()
         self._base = 0.0
         self._ports: dict[str, dict[Antenna | None, int]] = {}
@@ -139,12 +140,11 @@ class History:
                 ports = self._ports.get(received.device)
                 if port is None:
                     continue
-            pc = one.pc
-            plain = one.scheme == "epc" and not (pc is not None and pc & _TOGGLE)
-            number = names.get(one.value if plain else (one.scheme, one.value, pc))
+            name = key(one)
+            number = names.get(name)
             since = int((one.time - self._base) * 1000.0) if 0.0 <= one.time <= now else _FAR
             if number is None or not -_FAR < since < _FAR:
-                number, since = self._begin(one, now, plain=plain)
+                number, since = self._begin(one, name, now)
                 names = self._names
                 if number < 0:
                     continue
@@ -161,7 +161,7 @@ class History:
         elif isinstance(one, Signal):
             self._signals.append(Said(device, one, now))
 
-    def _begin(self, read: Read, now: float, *, plain: bool) -> tuple[int, int]:
+    def _begin(self, read: Read, name: Key, now: float) -> tuple[int, int]:
         """The number of a name that is new in the chunk, or -1, and the read's time in it; or in a new chunk."""
         if len(read.value) > LONGEST:
             return -1, 0
@@ -170,7 +170,6 @@ class History:
             self._pack()
         if not self._open:
             self._base = time
-        name = read.value if plain else (read.scheme, read.value, read.pc)
         number = self._names.get(name)
         if number is None:
             number = self._names[name] = len(self._names)

@@ -94,9 +94,11 @@ class Reasons:
 
     def _observed(self, told: Transition) -> str:
         point = self._trace.point(told.read_point)
-        reads = (
-            f"after {told.reads} reads (min_reads {point.min_reads})" if point.min_reads > 1 else "at its first read"
-        )
+        reads = "at its first read"
+        if told.time > told.first_seen:
+            reads = f"heard {told.reads} times and told past its peak, dated {self._clock(told.time)}, its strongest"
+        elif point.min_reads > 1:
+            reads = f"after {told.reads} reads (min_reads {point.min_reads})"
         if told.object.kind != "instance":
             return f"{reads}; a class or another code is told at every scan (dedup_class {lasting(point.dedup_class)})"
         return f"{reads}; it is told again only when it was unseen for {lasting(point.dedup)} (dedup)"

@@ -173,6 +173,16 @@ def test_reads_that_decide_nothing_say_why() -> None:
     assert "1 read of reader:9 decided nothing: its antenna is at no read point" in said
 
 
+def test_a_checkpoint_says_that_it_dated_an_object_by_its_peak() -> None:
+    passing = [read(n / 10, rssi=-50.0 - abs(n - 15)) for n in range(31)]
+    trace = traced(rules(point("belt", "checkpoint", peak_wait=5.0)), [*passing, Status(None, "online", "", T0 + 60)])
+    [event] = explain(trace, "rfid", UTC).events
+    assert event.at == pytest.approx(T0 + 1.5, abs=0.1)
+    assert "past its peak" in event.why
+    assert clock(event.at, UTC) in event.why
+    assert "first read" not in event.why
+
+
 def test_a_checkpoint_says_why_there_is_no_second_event() -> None:
     trace = traced(rules(point("belt", "checkpoint", dedup=5.0)), [read(0), read(3), read(6), read(9)])
     said = explain(trace, "rfid", UTC)
