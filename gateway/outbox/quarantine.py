@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -23,23 +24,28 @@ UNSAVED = "unsaved"
 """Stands beside a damaged file until all that could be saved was."""
 
 _DAMAGED = "damaged"
-_FILES = (database.FILE, f"{database.FILE}-wal", high_water.NAME)
+_FILES = (f"{database.FILE}-wal", high_water.NAME, database.FILE)
+"""The database last: where it is, all of it is."""
 
 
 def open_or_set_aside(folder: Path, now: float) -> tuple[sqlite3.Connection, bool]:
-    """The outbox's connection, and whether it is a new file because the one before was damaged."""
+    """The outbox's connection, and whether it is a new file because the one before was damaged.
+
+    Whatever ends it half-way, the next start goes on from there.
+    """
     path = folder / database.FILE
     flag = folder / _DAMAGED
-    cause = flag.read_text(errors="replace") if flag.exists() else ""
-    if not cause:
+    if not flag.exists():
         try:
             return database.open_file(path), False
         except OutboxDamaged as error:
-            cause = str(error)
+            _flag(folder, str(error))
+    cause = flag.read_text(errors="replace")
     aside = _set_aside(folder, now)
-    flag.unlink(missing_ok=True)
-    log.error("%s; it is set aside in %s, a new stream begins, and what is whole is saved from it", cause, aside)
-    return database.open_file(path), True
+    flag.unlink()
+    if aside is not None:
+        log.error("%s; it is set aside in %s, a new stream begins, and what is whole is saved from it", cause, aside)
+    return database.open_file(path), aside is not None
 
 
 @contextmanager
@@ -49,29 +55,54 @@ def noticed(folder: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         if database.is_damage(error):
-            (folder / _DAMAGED).write_text(f"{folder / database.FILE}: {error}")
+            _flag(folder, f"{folder / database.FILE}: {error}")
         raise
+
+
+def _flag(folder: Path, cause: str) -> None:
+    """Durably, and before anything is moved: without its log a damaged file may look whole."""
+    with (folder / _DAMAGED).open("w") as file:
+        file.write(cause)
+        file.flush()
+        os.fsync(file.fileno())
+    database.sync_folder(folder)
 
 
 def unsaved(folder: Path) -> list[Path]:
     """Damaged files from which something may still be saved, oldest first."""
-    return sorted(marker.parent for marker in (folder / FOLDER).glob(f"*/{UNSAVED}"))
+    found = (marker.parent for marker in (folder / FOLDER).glob(f"*/{UNSAVED}"))
+    return sorted(one for one in found if (one / database.FILE).exists())
 
 
-def _set_aside(folder: Path, now: float) -> Path:
+def _set_aside(folder: Path, now: float) -> Path | None:
+    """Where the damaged file is; None if there is none any more."""
     kept = folder / FOLDER
     kept.mkdir(mode=0o700, exist_ok=True)
-    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
-    number = 1 + max((int(one.name.split("-")[0]) for one in kept.iterdir() if one.name[:1].isdigit()), default=0)
-    aside = kept / f"{number:06d}-{stamp}"
-    aside.mkdir(mode=0o700)
-    (aside / UNSAVED).touch()
+    if not (folder / database.FILE).exists():
+        return next(reversed(unsaved(folder)), None)
+    aside = _begun(kept) or _another(kept, now)
     for name in _FILES:
         if (folder / name).exists():
             (folder / name).rename(aside / name)
     (folder / f"{database.FILE}-shm").unlink(missing_ok=True)
     for old in sorted(one for one in kept.iterdir() if one.name[:1].isdigit())[:-KEPT]:
         shutil.rmtree(old)
+    database.sync_folder(aside)
     database.sync_folder(kept)
     database.sync_folder(folder)
+    return aside
+
+
+def _begun(kept: Path) -> Path | None:
+    """Where an earlier start has put what goes with the file, but not the file."""
+    newest = max((marker.parent for marker in kept.glob(f"*/{UNSAVED}")), default=None)
+    return None if newest is None or (newest / database.FILE).exists() else newest
+
+
+def _another(kept: Path, now: float) -> Path:
+    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+    number = 1 + max((int(one.name.split("-")[0]) for one in kept.iterdir() if one.name[:1].isdigit()), default=0)
+    aside = kept / f"{number:06d}-{stamp}"
+    aside.mkdir(mode=0o700)
+    (aside / UNSAVED).touch()
     return aside

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from gateway.outbox import database, high_water, quarantine, salvage
@@ -20,6 +21,10 @@ from gateway.outbox.salvage import Books, Chunk, OldEpoch, Salvage
 from gateway.outbox.values import LossReason
 
 _PATIENCE = 0.2
+"""Seconds between two looks at whether the outbox is closed."""
+
+_AGAIN = 2.0
+"""Seconds until what there was no room for is offered again."""
 
 
 @contextmanager
@@ -50,7 +55,7 @@ class Recovery:
         self.fresh = database.newest(connection) is None
         self._behind: Loss | None = None
         self._unsaved = quarantine.unsaved(plan.folder)
-        if renewed:
+        if self._unsaved and (renewed or self.fresh):  # a start may have ended before the new file knew of the old one
             self._renew(self._unsaved[-1])
         elif self.fresh:
             self._missing()
@@ -138,29 +143,23 @@ class Recovery:
     def save(self, store: Callable[[Chunk], bool], mailbox: Mailbox) -> None:
         """Read damaged files in the background, and hand what is whole to `store`, in the writer's thread."""
         if self._unsaved:
-            aside = self._unsaved[0]
-            done = _Done(aside, self)
-            Salvage(aside, self._plan.segment, _Courier(store, mailbox, self._closed).bring, done).start()
+            courier = _Courier(store, mailbox, self._closed)
+            Salvage(self._unsaved[0], self._plan.segment, courier.bring, partial(self._saved, store, mailbox)).start()
+
+    def _saved(self, store: Callable[[Chunk], bool], mailbox: Mailbox) -> None:
+        """The oldest is done; on with the next."""
+        aside = self._unsaved.pop(0)
+        (aside / quarantine.UNSAVED).unlink(missing_ok=True)
+        self.told = f"a damaged outbox was set aside in {aside}; what was whole is saved, the rest declared"
+        self.save(store, mailbox)
 
     def close(self) -> None:
         self._closed.set()
         self._keeper.close()
 
 
-class _Done:
-    def __init__(self, aside: Path, recovery: Recovery) -> None:
-        self._aside = aside
-        self._recovery = recovery
-
-    def __call__(self) -> None:
-        (self._aside / quarantine.UNSAVED).unlink(missing_ok=True)
-        self._recovery.told = (
-            f"a damaged outbox was set aside in {self._aside}; what was whole is saved, the rest declared"
-        )
-
-
 class _Courier:
-    """From the salvage's thread into the writer's: one chunk at a time, each waited for."""
+    """From the salvage's thread into the writer's: one chunk at a time, each waited for, and for room if need be."""
 
     def __init__(self, store: Callable[[Chunk], bool], mailbox: Mailbox, closed: threading.Event) -> None:
         self._store = store
@@ -168,6 +167,14 @@ class _Courier:
         self._closed = closed
 
     def bring(self, chunk: Chunk) -> bool:
+        """Whether it is stored; False when the outbox is closed before."""
+        while (stored := self._try(chunk)) is False:
+            if self._closed.wait(_AGAIN):
+                return False
+        return stored is True
+
+    def _try(self, chunk: Chunk) -> bool | None:
+        """Whether there was room; None when nobody stores any more."""
         stored: list[bool] = []
         taken = threading.Event()
 
@@ -180,5 +187,5 @@ class _Courier:
         self._mailbox.command(command)
         while not taken.wait(_PATIENCE):
             if self._closed.is_set():
-                return False
-        return bool(stored and stored[0])
+                return None
+        return stored[0] if stored else None

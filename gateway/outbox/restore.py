@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from gateway.outbox.claims import Claims
@@ -22,7 +23,7 @@ class _Epoch(NamedTuple):
 
 def seed(connection: sqlite3.Connection, books: Books, now: float) -> None:
     """A new file knows the epochs of the damaged one, with no row of them yet; what follows is another stream."""
-    with connection:
+    with _transaction(connection):
         for name in dict.fromkeys(one.stream for one in books.epochs):
             connection.execute("INSERT INTO streams (name, machine, created) VALUES (?, '', ?)", (name, now))
         connection.executemany(
@@ -30,6 +31,19 @@ def seed(connection: sqlite3.Connection, books: Books, now: float) -> None:
             " VALUES (?, (SELECT id FROM streams WHERE name = ?), ?, ?, ?, ?, ?)",
             [(one.epoch, one.stream, one.started, one.base, one.last, one.last, one.confirmed) for one in books.epochs],
         )
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing: of a file that knows some of its epochs, the next start would count on too low."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 class Restoring:

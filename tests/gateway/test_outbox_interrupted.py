@@ -1,0 +1,139 @@
+"""A start that ends while a damaged file is set aside: the next one goes on from there, and no event is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from gateway.config.site import Outbox as Settings
+from gateway.model import Draft, Work
+from gateway.outbox import database, quarantine
+from gateway.outbox.mailbox import Mailbox
+from gateway.outbox.recovery import _Courier
+from gateway.outbox.salvage import Chunk
+from gateway.outbox.store import Outbox, open_outbox
+
+BOUND = 60.0
+EVENTS = 300
+
+
+class Box:
+    """One folder with a file of which a page is destroyed, and what its lives declare lost."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lost: list[tuple[str, int]] = []
+
+    def open(self):
+        return open_outbox(
+            self.folder,
+            "rfid",
+            Settings(linger=0.0),
+            machine_id="box-1",
+            clock=lambda: 1_790_000_000.0,
+            declare=self._declare,
+        )
+
+    def _declare(self, stream, _epoch, first, last, **_) -> Draft:
+        self.lost += [(stream, number) for number in range(first, last + 1)]
+        return Draft("loss", None, bytes(16), b'"type":"readpoint.loss.v1"')
+
+    async def fill(self) -> str:
+        async with self.open() as outbox:
+            for number in range(EVENTS):
+                outbox.put(Work((Draft("epcis", "dock-1", bytes(16), b'"n":%d,"pad":"%b"' % (number, b"x" * 600)),)))
+            await outbox.flush()
+            return outbox.stream
+
+    def hurt(self) -> None:
+        with (self.folder / database.FILE).open("r+b") as file:
+            file.seek(file.seek(0, 2) // 2 // database.PAGE * database.PAGE)
+            file.write(b"\xa5" * database.PAGE)
+
+    async def kept(self, outbox: Outbox) -> list[tuple[str, int]]:
+        """What is in the file once all is saved that can be."""
+        async with asyncio.timeout(BOUND):
+            while quarantine.unsaved(self.folder):  # noqa: ASYNC110 - another thread unlinks it
+                await asyncio.sleep(0.02)
+        await outbox.flush()
+        rows = [await outbox.show(epoch=row.epoch, sequence=row.sequence) for row in await outbox.rows(limit=10_000)]
+        return [(json.loads(row.payload)["stream"], row.sequence) for row in rows if row and row.channel == "epcis"]
+
+
+async def all_there(box: Box, stream: str) -> None:
+    async with box.open() as outbox:
+        kept = await box.kept(outbox)
+        assert outbox.stream != stream
+        assert len(kept) > EVENTS // 2
+        assert sorted(kept + box.lost) == [(stream, number) for number in range(1, EVENTS + 1)], (
+            "once each, or declared"
+        )
+
+
+@pytest.mark.parametrize("moved", [0, 1])
+async def test_while_its_files_are_moved(tmp_path, monkeypatch, moved):
+    box = Box(tmp_path)
+    stream = await box.fill()
+    box.hurt()
+    rename, calls = Path.rename, []
+
+    def failing(path: Path, to: Path) -> Path:
+        calls.append(path)
+        if len(calls) > moved:
+            raise OSError(errno.EIO, "power is gone")
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(Exception, match="power is gone"):
+        async with box.open():
+            pass
+    monkeypatch.undo()
+    assert (tmp_path / database.FILE).exists()
+    await all_there(box, stream)
+
+
+async def test_before_the_new_file_knows_of_the_damaged_one(tmp_path):
+    box = Box(tmp_path)
+    stream = await box.fill()
+    box.hurt()
+    connection, renewed = quarantine.open_or_set_aside(tmp_path, 1_790_000_000.0)
+    connection.close()
+    assert renewed
+    await all_there(box, stream)
+
+
+async def test_before_there_is_a_new_file(tmp_path):
+    box = Box(tmp_path)
+    stream = await box.fill()
+    box.hurt()
+    connection, _ = quarantine.open_or_set_aside(tmp_path, 1_790_000_000.0)
+    connection.close()
+    for file in tmp_path.glob(f"{database.FILE}*"):
+        file.unlink()
+    (tmp_path / "damaged").write_text("it was")
+    await all_there(box, stream)
+
+
+def test_what_there_is_no_room_for_is_offered_again():
+    mailbox, closed, chunk = Mailbox(), threading.Event(), Chunk([], [(1, 2)])
+    answers, offered, brought = [True, False], [], []
+
+    def store(some: Chunk) -> bool:
+        offered.append(some)
+        return answers.pop()
+
+    courier = threading.Thread(
+        target=lambda: brought.append(_Courier(store, mailbox, closed).bring(chunk)), daemon=True
+    )
+    courier.start()
+    while len(offered) < 2:
+        mailbox.wait(BOUND)
+        while mailbox.commands:
+            mailbox.commands.popleft()()
+    courier.join(BOUND)
+    assert (offered, brought) == ([chunk, chunk], [True])
