@@ -110,7 +110,7 @@ def test_all_channels_give_states_as_health():
 @pytest.mark.parametrize("time", [1e300, -1e300, 1e17, 9.1e15])
 def test_a_time_beyond_all_calendars_is_a_bad_line_and_a_stamp_beyond_them_is_none(time):
     """Of the one, time would no longer pass; the other a reader said once, and the recording is to be read."""
-    with pytest.raises(RecordingError, match="2: time .* is no time"):
+    with pytest.raises(RecordingError, match=r"2: time .* is no time"):
         list(replay(site(["zone", "portal", "checkpoint"]), [read(0, 1), read(time, 1)]))
     lines = [read(time, antenna, received=T0 + antenna) for antenna in (1, 2, 3)] + [state(100, "online")]
     said = [json.loads(line) for line in replay(site(["zone", "zone", "checkpoint"]), lines)]
