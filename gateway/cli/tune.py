@@ -11,6 +11,8 @@ import click
 from gateway.cli.recordings import Recordings, load_site, recordings_argument, site_of_recording
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from gateway.cli.progress import Progress
     from gateway.cli.proposals import Proposal
     from gateway.config.site import Site
@@ -62,6 +64,7 @@ def tune(
     from drivers.lines import RecordingError  # noqa: PLC0415 - help needs none of it
     from gateway.cli.progress import Progress  # noqa: PLC0415 - same
     from gateway.cli.proposals import as_document, print_proposal  # noqa: PLC0415 - same
+    from gateway.describe import printable  # noqa: PLC0415 - same
     from gateway.tuning.walk import WalkError  # noqa: PLC0415 - same
 
     lines = Recordings(recordings)
@@ -73,7 +76,7 @@ def tune(
         return 1
     except WalkError as error:
         for problem in error.problems:
-            click.echo(f"{truth}:{problem}", err=True)
+            click.echo(printable(f"{truth}:{problem}"), err=True)
         return 1
     if output is not None:
         output.write_text(proposal.edited.text)
@@ -85,13 +88,15 @@ def tune(
 
 
 def _proposed(config: Path, truth: Path | None, lines: Recordings, segment: str | None, progress: Progress) -> Proposal:
-    from gateway.cli.proposals import Proposal  # noqa: PLC0415 - help needs none of it
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - help needs none of it
+
+    from gateway.cli.proposals import Proposal  # noqa: PLC0415 - same
     from gateway.config.edit import Wanted, edited  # noqa: PLC0415 - same
     from gateway.tuning.settings import Settings, edits  # noqa: PLC0415 - same
 
     site = load_site(config, segment)
     study = _study(site, segment, lines, progress)
-    walked = None if truth is None else _walked(truth, study)
+    walked = None if truth is None else _walked(truth, study, ZoneInfo(site.gateway.timezone))
     progress.say("measuring antennas and silences")
     gains, gaps = study.gains(walked), study.gaps(walked)
     offsets = study.offsets(gains)
@@ -111,6 +116,9 @@ def _study(site: Site, segment: str | None, lines: Recordings, progress: Progres
     study = Study(site, chosen, load_recording(site, _counted(lines, progress)))
     if not study.segments:
         raise click.UsageError(f"{site.path}: there is no zone here: tuning is about zones")
+    if next(study.samples(), None) is None:
+        text = f"nothing was read in a zone in {lines.count} lines: is it the right recording, and do its devices"
+        raise click.ClickException(f"{text} and antennas stand in {site.path.name}?")
     return study
 
 
@@ -121,8 +129,9 @@ def _counted(lines: Recordings, progress: Progress) -> Iterator[bytes]:
         yield line
 
 
-def _walked(truth: Path, study: Study) -> Truth:
-    from gateway.tuning.walk import parse_walk  # noqa: PLC0415 - help needs none of it
+def _walked(truth: Path, study: Study, zone: tzinfo) -> Truth:
+    from gateway.describe import printable  # noqa: PLC0415 - help needs none of it
+    from gateway.tuning.walk import parse_walk  # noqa: PLC0415 - same
 
     kinds = {port.read_point: "zone" for port in study.ports.values()}
     kinds |= {name: point.kind for each in study.segments for name, point in each.rules.read_points.items()}
@@ -131,10 +140,25 @@ def _walked(truth: Path, study: Study) -> Truth:
     heard = {sample.object for sample in study.samples()}
     for name in walked:
         if name not in heard:
-            click.echo(f"{truth}: {name} was never read in a zone: is its EPC right?", err=True)
+            click.echo(f"{truth}: {printable(name)} was never read in a zone: is its EPC right?", err=True)
     if not heard & walked.keys():
         raise click.ClickException(f"{truth}: none of its objects was read in a zone: nothing can be tuned by it")
+    _timely(truth, walked, study.span[1], zone)
     return walked
+
+
+def _timely(truth: Path, walked: Truth, end: float, zone: tzinfo) -> None:
+    """A walk on another clock than the recording is of no use, and easily written."""
+    from gateway.explain.clock import day  # noqa: PLC0415 - help needs none of it
+
+    times = [change.time for changes in walked.values() for change in changes]
+    late = sum(time > end for time in times)
+    if late:
+        text = f"{late} of {len(times)} rows are later than the recording, which ended at {day(end, zone)}"
+        text = f"{truth}: {text}; is the offset of the times right? The first is {day(min(times), zone)}"
+        if late == len(times):
+            raise click.ClickException(text)
+        click.echo(text, err=True)
 
 
 def _searched(study: Study, walked: Truth, offsets: tuple[tuple[Port, float], ...], progress: Progress) -> Found:

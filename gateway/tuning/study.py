@@ -49,6 +49,11 @@ class Study:
         return {zone.name: zone for segment in self.segments for zone in self._zones(segment)}
 
     @property
+    def span(self) -> Span:
+        """When the recording begins and ends."""
+        return self._recording.start, self._recording.end
+
+    @property
     def ports(self) -> dict[Port, RulePort]:
         """The antennas of zones."""
         zones = self.zones

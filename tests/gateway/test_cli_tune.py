@@ -188,11 +188,30 @@ def test_a_walk_that_is_none_is_refused_with_its_line(site: Path, tmp_path: Path
     assert said in err
 
 
+def test_a_walk_on_another_clock_is_told(site: Path, tmp_path: Path) -> None:
+    recording, truth = tmp_path / "dock.jsonl", tmp_path / "walk.csv"
+    recording.write_text(
+        "".join(format_line("reader", Read("epc", sgtin_96(123456, 1), T0 + n, 1, -50.0)) + "\n" for n in range(60))
+    )
+    name = json.loads(recording.read_text().splitlines()[0])["epc"]
+    truth.write_text(HEADER + f"{T0 + 3600},{name},aisle-a\n")
+    code, out, said = tune("--config", site, "--truth", truth, recording)
+    assert (code, out) == (1, "")
+    assert "1 of 1 rows are later than the recording" in said
+    truth.write_text(HEADER + f"{T0},{name},aisle-a\n{T0 + 3600},{name},aisle-b\n")
+    code, out, said = tune("--config", site, "--truth", truth, recording)
+    assert (code, "1 of 2 rows are later" in said, "event F1" in out) == (0, True, True)
+
+
 def test_a_site_without_zones_and_a_recording_without_tags(site: Path, tmp_path: Path) -> None:
     recording = tmp_path / "dock.jsonl"
     recording.write_text("")
-    code, out, _ = tune("--config", site, recording)
-    assert (code, "offsets are not known" in out, "keep the offsets as they are" in out) == (0, True, True)
+    code, out, said = tune("--config", site, recording)
+    assert (code, out) == (1, "")
+    assert "nothing was read in a zone in 0 lines: is it the right recording" in said
+    recording.write_text(format_line("another", Read("epc", sgtin_96(123456, 1), T0, 1, -50.0)) + "\n")
+    code, _, said = tune("--config", site, recording)
+    assert (code, "in 1 lines: is it the right recording" in said) == (1, True)
     belts = tmp_path / "belts.yaml"
     belts.write_text(
         SITE.replace("kind: zone, dwell: 1s", "kind: checkpoint").replace("kind: zone", "kind: checkpoint")
