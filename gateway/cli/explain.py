@@ -78,6 +78,8 @@ def explain(
 
     if every is not None and every < 0.1:
         raise click.UsageError("--every is 100ms at least: that is the step in which is decided")
+    if since is not None and until is not None and until.precedes(since):
+        raise click.UsageError("--to is before --from: nothing lies between them")
     subject = Subject(epc)
     if recordings:
         found, zone = _recorded(where, recordings, subject, (since, until))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,7 +13,7 @@ from drivers.lines import RecordingError
 from gateway.cli.sockets import Where
 from gateway.control import protocol
 from gateway.control.client import ask
-from gateway.explain.clock import Moment
+from gateway.explain.clock import Moment, span
 from gateway.explain.material import Material, traced
 from gateway.explain.recording import Explained
 from gateway.explain.subject import Known, Subject
@@ -44,7 +43,6 @@ def _asked(
     lines = ask(path, protocol.Explain(subject.text))
     material = msgspec.json.decode(next(lines), type=Material)
     zone = ZoneInfo(material.timezone)
-    since, until = (None if one is None else one.near(material.since or material.time, zone) for one in window)
-    limits = -math.inf if since is None else since, math.inf if until is None else until
+    limits = span(window, material.since or material.time, zone)
     trace, others = traced(material, lines, subject, limits)
     return trace, others, zone

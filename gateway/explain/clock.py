@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta, tzinfo
 from datetime import time as clock_time
 
@@ -66,3 +67,22 @@ class Moment:
         if (beside - found) > timedelta(hours=12):
             found += timedelta(days=1)
         return found.timestamp()
+
+    def precedes(self, other: Moment) -> bool:
+        """Both are whole times, and this one is the earlier."""
+        return self._time is None and other._time is None and self._whole < other._whole
+
+    @property
+    def bare(self) -> bool:
+        """A clock time, of any day."""
+        return self._time is not None
+
+
+def span(window: tuple[Moment | None, Moment | None], beside: float, zone: tzinfo) -> tuple[float, float]:
+    """Both ends in Unix seconds, infinite where none is given. A bare end before the begin is that of the next day."""
+    begin, end = window
+    since = -math.inf if begin is None else begin.near(beside, zone)
+    until = math.inf if end is None else end.near(beside, zone)
+    if end is not None and end.bare and until < since:
+        until = end.near(since + 43_200, zone)
+    return since, until

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from drivers.lines import Recorded, RecordingError, parse_line
 from gateway.config.site import Site
-from gateway.explain.clock import Moment
+from gateway.explain.clock import Moment, span
 from gateway.explain.subject import Known, Subject
 from gateway.explain.trace import Trace, Tracer
 from gateway.identity.directory import Directory
@@ -42,8 +42,7 @@ def explained(
     for device, observation, received in _parsed(lines, told):
         if first == math.inf:
             first = received
-            since, until = (None if one is None else one.near(first, zone) for one in window)
-            limits = -math.inf if since is None else since, math.inf if until is None else until
+            limits = span(window, first, zone)
             for name in wanted:
                 rules, identities = site.segments[name].rules, site.segments[name].identities
                 tracers[name] = Tracer(rules, Directory(identities).resolve, subject, window=limits)

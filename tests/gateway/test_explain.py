@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.observations import Read, Signal, Status
-from gateway.explain.clock import Moment, clock, lasting
+from gateway.explain.clock import Moment, clock, lasting, span
 from gateway.explain.document import explain
 from gateway.explain.picture import draw
 from gateway.explain.subject import Known, Subject
@@ -335,6 +335,8 @@ def test_times_are_those_of_the_sites_clock() -> None:
     assert Moment("16:13:20").near(T0 + 5, madrid) == T0
     assert Moment("00:10").near(T0, madrid) > T0
     assert Moment("2026-09-21T14:13:20Z").near(0, madrid) == T0
+    assert span((Moment("16:13:20"), Moment("00:10")), T0, madrid) == (T0, T0 + 7 * 3600 + 56 * 60 + 40)
+    assert span((Moment("16:13:20"), Moment("16:13:00")), T0, madrid) == (T0, T0 + 86_400 - 20)
     with pytest.raises(ValueError, match="no offset"):
         Moment("2026-09-21T14:13:20")
     with pytest.raises(ValueError, match="Invalid isoformat"):

@@ -109,6 +109,11 @@ def test_who_was_not_read_is_told_so_with_near_names(here: Path) -> None:
         ([EPC, "--recording", "dock.jsonl"], 2, "--recording needs --config"),
         ([EPC, *RECORDED, "--from", "soon"], 2, "'soon' is no time"),
         ([EPC, *RECORDED, "--from", "2026-09-21T14:13:20"], 2, "has no offset"),
+        (
+            [EPC, *RECORDED, "--from", "2026-09-21T14:13:27Z", "--to", "2026-09-21T14:13:25Z"],
+            2,
+            "--to is before --from",
+        ),
         ([EPC, *RECORDED, "--every", "1ms"], 2, "--every is 100ms at least"),
         ([EPC, *RECORDED, "--segment", "rfd"], 2, "did you mean 'rfid'?"),
         ([EPC, "--recording", "no-such.jsonl"], 2, "no-such.jsonl"),
