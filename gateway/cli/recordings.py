@@ -77,6 +77,11 @@ class Recordings:
             before += number
             self.count = before
 
+    @property
+    def name(self) -> str:
+        """Of all files."""
+        return ", ".join(name for name, _ in self._files)
+
     def place(self, number: int) -> str:
         """`FILE:LINE` of a line, counted from 1 over all files read so far."""
         start = next(start for start in reversed(self._starts) if start.before < number)

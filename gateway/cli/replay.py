@@ -98,10 +98,11 @@ def _note(site: Site, lines: Recordings, unknown: Counter[str], events: int) -> 
     for device, count in sorted(unknown.items()):
         text = f"{count} lines are of device '{device}', which {site.path.name} does not have: they decided nothing"
         click.echo(printable(text), err=True)
-    if events == 0:
+    if not lines.count:
+        click.echo(f"{lines.name}: nothing is recorded there: 0 lines", err=True)
+    elif events == 0:
         why = "`readpoint explain EPC` with this --config and --recording says what was read, and what it was worth"
-        found = f"no event in {lines.count} lines: {why}" if lines.count else "nothing is recorded there: 0 lines"
-        click.echo(f"{site.path.name}: {found}", err=True)
+        click.echo(f"{site.path.name}: no event in {lines.count} lines: {why}", err=True)
 
 
 def _compare(

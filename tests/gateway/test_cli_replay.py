@@ -93,7 +93,7 @@ def test_what_decided_nothing_is_said_on_stderr(site: Path, tmp_path: Path) -> N
     empty, strange = tmp_path / "empty.jsonl", tmp_path / "strange.jsonl"
     empty.write_text("")
     strange.write_text("".join(walk()).replace('"reader"', '"dock\\u001b"'))
-    assert replay("--config", site, empty) == (0, "", "site.yaml: nothing is recorded there: 0 lines\n")
+    assert replay("--config", site, empty) == (0, "", f"{empty}: nothing is recorded there: 0 lines\n")
     code, out, said = replay("--config", site, strange)
     assert (code, out) == (0, "")
     first, second = said.splitlines()
