@@ -26,10 +26,17 @@ FIRM: Final = 0.5
 
 SURE: Final = 1.5
 
-FEW: Final = 0.1
-"""Share of a company below which those who go the other way have to be `CERTAIN` deviations from chance."""
+ROUNDS: Final = 3
+"""Times that who goes the other way is asked again, now that it is known how many do."""
 
-CERTAIN: Final = 2.0
+OTHER: Final = 2.0
+"""By how much likelier (natural logarithm) a second load has to be than chance."""
+
+OWN: Final = 0.6
+"""Share of what a tag says that is its own: what fades for one fades for those beside it."""
+
+MOST: Final = 1.5
+"""Times the score of its load that a tag's own counts, at most."""
 
 VAGUE: Final = 0.15
 """Score below which nothing crossed."""
@@ -199,11 +206,27 @@ def ways(company: list[Evidence], *, one_sided: bool) -> list[Decided]:
         return [decided for group in _by_sign(company) if group for decided in _one_way(group, one_sided=one_sided)]
     if abs(whole.score) < clear(whole):
         return _vague(company, whole, one_sided=one_sided)
-    contrary = [one for one in company if _firm(one) and _alone(one).score * whole.score < 0.0]
-    if len(contrary) < FEW * len(company):
-        contrary = [one for one in contrary if abs(one.sure) >= CERTAIN]
+    contrary = _contrary(company, whole.score)
     found = _one_way([one for one in company if one not in contrary], one_sided=one_sided)
     return found + (_one_way(contrary, one_sided=one_sided) if contrary else [])
+
+
+def _contrary(company: list[Evidence], score: float) -> list[Evidence]:
+    """Who goes the other way: each by how much likelier that is than chance, all of them by whether that is a load."""
+    known = [(one, -_leaning(one, abs(score)) * math.copysign(1.0, score)) for one in company if one.both]
+    found = [(one, by) for one, by in known if _firm(one) and by > 0.0]
+    for _ in range(ROUNDS):
+        rare = math.log(max(len(company) - len(found), 1) / max(len(found), 1))
+        found = [(one, by) for one, by in known if by > max(rare, 0.0) and abs(_alone(one).score) >= FIRM]
+    if sum(by - rare for _, by in found) < OTHER:
+        return []
+    return [one for one, _ in found]
+
+
+def _leaning(one: Evidence, size: float) -> float:
+    """How much likelier it went in than out (natural logarithm) if a load's score is `size`."""
+    most = MOST * size
+    return OWN * 2.0 * size * min(max(_alone(one).score, -most), most) / _error(one) ** 2
 
 
 def _mingled(company: list[Evidence], whole: Pooled) -> bool:
@@ -259,4 +282,4 @@ def _alone(one: Evidence) -> Pooled:
 
 
 def _firm(one: Evidence) -> bool:
-    return abs(_alone(one).score) >= FIRM and abs(one.sure) >= SURE
+    return abs(_alone(one).score) >= FIRM and abs(_alone(one).score) >= SURE * _error(one)
