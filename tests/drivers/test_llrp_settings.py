@@ -13,7 +13,7 @@ from drivers.llrp.settings import PortSettings, Settings
 from gateway.config.load import load
 
 ROOT = Path(__file__).resolve().parents[2]
-SHARED = {"driver", "segment", "antennas", "read_point", "side"}
+SHARED = {"driver", "segment", "antennas", "read_point", "side", "signals"}
 
 
 def test_host_alone_is_enough() -> None:

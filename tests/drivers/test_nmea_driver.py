@@ -70,7 +70,7 @@ def decided(watched: Watched) -> list[Transition]:
     out = []
     for one in watched.seen:
         out += engine.feed("truck", (one,), max(one.time, getattr(one, "received", None) or 0.0))
-    out += engine.advance(time.time())
+    out += engine.advance(time.time()) + engine.finish()
     return [outcome.transition for outcome in out if outcome.transition is not None]
 
 
