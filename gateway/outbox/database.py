@@ -145,11 +145,14 @@ def _begin(connection: sqlite3.Connection, segment: str, machine: str, now: floa
     return Life(streams[0][1], streams[1][1] if len(streams) > 1 else None, epoch, base, names)
 
 
-def newest(connection: sqlite3.Connection) -> tuple[str, int, int, int] | None:
-    """Stream, epoch, base and last sequence of the newest epoch, as the file has them."""
+def newest(connection: sqlite3.Connection, epoch: int | None = None) -> tuple[str, int, int, int] | None:
+    """Stream, epoch, base and last sequence of the newest epoch, or of that one, as the file has them."""
     found = connection.execute(
-        "SELECT name, epoch, base, max(last, coalesce((SELECT max(id) FROM events), 0) - base)"
-        " FROM epochs JOIN streams ON streams.id = epochs.stream ORDER BY epoch DESC LIMIT 1"
+        "SELECT name, epoch, base, CASE WHEN epoch < (SELECT max(epoch) FROM epochs) THEN last"
+        " ELSE max(last, coalesce((SELECT max(id) FROM events), 0) - base) END"
+        " FROM epochs JOIN streams ON streams.id = epochs.stream"
+        " WHERE ?1 IS NULL OR epoch = ?1 ORDER BY epoch DESC LIMIT 1",
+        (None if epoch is None else min(epoch, 2**63 - 1),),
     ).fetchone()
     return None if found is None else (found[0], found[1], found[2], found[3])
 

@@ -153,6 +153,11 @@ class Receipts:
                 "UPDATE epochs SET confirmed = max(confirmed, ?) WHERE epoch = ?",
                 [(upto, epoch) for epoch, upto in self._new.items()],
             )
+        # What an earlier epoch has lost at its end was issued all the same.
+        self._sql.executemany(
+            "UPDATE epochs SET gone = gone + max(0, ?1 - last), last = max(last, ?1) WHERE epoch = ?2 AND epoch < ?3",
+            [(loss.last, loss.epoch, self._life.epoch) for loss, _ in self.losses],
+        )
         return [row for loss, reason in self.losses for row in self._ledger.declare([loss], reason, now, clock)]
 
     def written(self) -> None:

@@ -49,11 +49,11 @@ class Recovery:
         self._closed = threading.Event()
         self._keeper = high_water.Keeper(plan.folder)
         self.losses: list[tuple[Loss, LossReason]] = []
-        """What the start found missing, to be declared."""
+        """What the start found missing; whoever declares it empties the list."""
         self.told: str | None = None
         """A sentence on a damaged file that was set aside."""
         self.fresh = database.newest(connection) is None
-        self._behind: Loss | None = None
+        self._named: dict[int, str] = {}
         self._unsaved = quarantine.unsaved(plan.folder)
         if self._unsaved and (renewed or self.fresh):  # a start may have ended before the new file knew of the old one
             self._renew(self._unsaved[-1])
@@ -75,29 +75,30 @@ class Recovery:
         water = high_water.read(self._plan.folder)
         if water is not None:
             name = f"{self._plan.segment}-{water.mark}"
-            lost = OldEpoch(name, water.epoch, 0.0, water.base, water.last, max(0, water.first - 1))
-            seed(self._sql, Books([lost], water.base + water.last), self._plan.clock())
-            if water.first <= water.last:
-                self.losses.append((Loss(water.epoch, water.first, water.last), "corrupt"))
+            done = max(0, water.first - 1)
+            lost = OldEpoch(name, water.epoch, 0.0, water.base, done, done)
+            seed(self._sql, Books([lost], water.base + done), self._plan.clock())
+            self._compare()
 
     def _compare(self) -> None:
-        """The file against the mark: what was in it once and is not, is lost."""
-        water, found = high_water.read(self._plan.folder), database.newest(self._sql)
-        if water is None or found is None:
+        """The file against the mark: what was in it once and is not, is lost. The file's books say so once it is told:
+        a start that ends before leaves it to the next.
+        """
+        water = high_water.read(self._plan.folder)
+        if water is None:
             return
-        stream, epoch, _, last = found
-        if water.mark != high_water.mark_of(stream):
+        names = [name for (name,) in self._sql.execute("SELECT name FROM streams").fetchall()]
+        stream = next((name for name in names if high_water.mark_of(name) == water.mark), None)
+        found = database.newest(self._sql, water.epoch)
+        if stream is None or (found is not None and found[0] != stream):
             return
-        if water.epoch == epoch and water.last > last:
-            self._sql.execute(
-                "UPDATE epochs SET gone = gone + ?1 - max(last, ?2), last = ?1 WHERE epoch = ?3",
-                (water.last, last, epoch),
-            )
-            self.losses.append((Loss(epoch, last + 1, water.last), "corrupt"))
-        elif water.epoch > epoch:  # an older file than the mark: from a backup
+        # Without its epoch it is an older file than the mark, from a backup.
+        first = water.first if found is None else found[3] + 1
+        if found is None or first <= water.last:
             self._floor = water.epoch, water.base + water.last
-            if water.first <= water.last:
-                self._behind = Loss(water.epoch, water.first, water.last)
+        if first <= water.last:
+            self._named = {water.epoch: stream}
+            self.losses.append((Loss(water.epoch, first, water.last), "corrupt"))
 
     def begin(self, room: Room) -> database.Life:
         """The next epoch, above all that was ever given; on a full disk with the room of the ballast."""
@@ -109,9 +110,7 @@ class Recovery:
             room.give_up()
             life = self._begin()
         self._life = life
-        if self._behind is not None:
-            life.streams[self._behind.epoch] = life.stream
-            self.losses.append((self._behind, "corrupt"))
+        life.streams.update(self._named)
         return life
 
     def _begin(self) -> database.Life:
@@ -122,10 +121,12 @@ class Recovery:
 
     def due(self, last: int) -> float:
         """When the mark is to be written (monotonic seconds), with this newest sequence."""
-        return self._keeper.due(last)
+        return float("inf") if self.losses else self._keeper.due(last)
 
     def mark(self, ledger: Ledger, now: float) -> None:
-        """Write how far the file is; on a full disk later."""
+        """Write how far the file is; on a full disk later, and not before what the old one shows lost is declared."""
+        if self.losses:
+            return
         life = self._life
         oldest = self._sql.execute(
             "SELECT id FROM events WHERE state = 0 AND id > ? ORDER BY id LIMIT 1", (life.base,)

@@ -100,7 +100,7 @@ class Writer:
         self._presence = Presence(connection)
         news = Opened(life, self._presence.load(), self._stats(), self._recovery.fresh)
         self._tell(lambda: opened(news))
-        self._receipts.losses += self._recovery.losses
+        self._receipts.losses = self._recovery.losses
         self._bury_due = 0.0 if self._receipts.losses else _NEVER
         self._saved = Restoring(connection, self._ledger, life, self._claims, plan.clock)
         self._recovery.save(self._restore, self._mailbox)

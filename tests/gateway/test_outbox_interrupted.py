@@ -12,11 +12,11 @@ import pytest
 
 from gateway.config.site import Outbox as Settings
 from gateway.model import Draft, Work
-from gateway.outbox import database, quarantine
+from gateway.outbox import database, high_water, quarantine
 from gateway.outbox.mailbox import Mailbox
 from gateway.outbox.recovery import _Courier
 from gateway.outbox.salvage import Chunk
-from gateway.outbox.store import Outbox, open_outbox
+from gateway.outbox.store import Outbox, OutboxFailed, open_outbox
 
 BOUND = 60.0
 EVENTS = 300
@@ -28,6 +28,7 @@ class Box:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.lost: list[tuple[str, int]] = []
+        self.dies = False
 
     def open(self):
         return open_outbox(
@@ -40,6 +41,8 @@ class Box:
         )
 
     def _declare(self, stream, _epoch, first, last, **_) -> Draft:
+        if self.dies:
+            raise OSError(errno.EIO, "power is gone")
         self.lost += [(stream, number) for number in range(first, last + 1)]
         return Draft("loss", None, bytes(16), b'"type":"readpoint.loss.v1"')
 
@@ -73,6 +76,11 @@ async def all_there(box: Box, stream: str) -> None:
         assert sorted(kept + box.lost) == [(stream, number) for number in range(1, EVENTS + 1)], (
             "once each, or declared"
         )
+
+
+async def until_it_dies(box: Box) -> None:
+    async with box.open(), asyncio.timeout(BOUND):
+        await asyncio.Event().wait()
 
 
 @pytest.mark.parametrize("moved", [0, 1])
@@ -117,6 +125,33 @@ async def test_before_there_is_a_new_file(tmp_path):
         file.unlink()
     (tmp_path / "damaged").write_text("it was")
     await all_there(box, stream)
+
+
+@pytest.mark.parametrize("lost", ["file", "tail", "backup"])
+async def test_before_what_is_missing_was_declared(tmp_path, lost):
+    box = Box(tmp_path)
+    stream = await box.fill()
+    file, mark = tmp_path / database.FILE, tmp_path / high_water.NAME
+    water = high_water.read(tmp_path)
+    first, last = {"file": (1, EVENTS), "tail": (EVENTS + 1, EVENTS + 5), "backup": (2, 7)}[lost]
+    if lost == "file":
+        file.unlink()
+    elif lost == "tail":
+        water = water._replace(last=last)
+    else:
+        water = water._replace(epoch=3, base=EVENTS, first=first, last=last)
+    mark.write_bytes(water.encode())
+    box.dies = True
+    for _ in range(3):
+        with pytest.raises(OutboxFailed, match="power is gone"):
+            await until_it_dies(box)
+        assert mark.read_bytes() == water.encode()
+    box.dies = False
+    for _ in range(2):
+        async with box.open() as outbox:
+            await outbox.flush()
+            assert outbox.epoch > water.epoch
+    assert box.lost == [(stream, number) for number in range(first, last + 1)]
 
 
 def test_what_there_is_no_room_for_is_offered_again():
