@@ -58,7 +58,7 @@ async def test_straight_from_a_device_until_it_is_ended(tmp_path: Path, number: 
     assert not (tmp_path / "state").exists(), "where no gateway ran, nothing is made"
     async with readpoint("replay", "--config", tmp_path / "site.yaml", recording) as replaying:
         code, _, said = await ended(replaying)
-    assert (code, said) == (0, "")
+    assert code == 0, said
 
 
 async def test_a_device_that_does_not_answer_is_recorded_as_such_and_said(tmp_path: Path, free_port: int) -> None:
@@ -109,4 +109,4 @@ async def test_a_running_gateway_is_not_recorded_past_and_gives_rotating_files(
         assert len(files) == 3
         async with readpoint("replay", "--config", box.site, *files) as replaying:
             code, _, said = await ended(replaying)
-        assert (code, said) == (0, "")
+        assert code == 0, said
