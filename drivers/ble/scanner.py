@@ -72,8 +72,7 @@ class Scanner:
         else:
             scanner = BleakScanner(self._heard, bluez={"adapter": self.adapter})
         try:
-            async with asyncio.timeout(PATIENCE):
-                await scanner.start()
+            await _whole(scanner)
         except _FAILURES as error:
             raise Unreachable(reason(self.adapter, error)) from error
         self._scanner = scanner
@@ -82,9 +81,7 @@ class Scanner:
         """Whatever BlueZ answers: one that was restarted knows of no scan."""
         scanner, self._scanner = self._scanner, None
         if scanner is not None:
-            with suppress(*_FAILURES):
-                async with asyncio.timeout(PATIENCE):
-                    await scanner.stop()
+            await _end(scanner)
 
     def _heard(self, device: BLEDevice, said: AdvertisementData) -> None:
         _, properties = said.platform_data
@@ -97,6 +94,31 @@ class Scanner:
             properties.get("AddressType") == "random",
         )
         self._hear(advert, self.adapter)
+
+
+async def _whole(scanner: BleakScanner) -> None:
+    """Starts it; where that is cancelled, it scans no more when this returns.
+
+    BlueZ scans as soon as it has the request, but only a start that came to its end can be stopped.
+    """
+    starting = asyncio.create_task(scanner.start(), name="ble scan starts")
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.shield(starting)
+    except TimeoutError:
+        starting.cancel()
+        raise
+    except asyncio.CancelledError:
+        await asyncio.wait({starting}, timeout=PATIENCE)
+        if not starting.cancel() and starting.exception() is None:
+            await _end(scanner)
+        raise
+
+
+async def _end(scanner: BleakScanner) -> None:
+    with suppress(*_FAILURES):
+        async with asyncio.timeout(PATIENCE):
+            await scanner.stop()
 
 
 def reason(adapter: str, error: BaseException) -> str:

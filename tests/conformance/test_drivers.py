@@ -267,6 +267,17 @@ async def test_cancelled_after_any_step_the_device_is_free(stand: Stand, device:
         await until(lambda: not device.busy())
 
 
+async def test_cancelled_as_soon_as_it_has_the_device_that_is_free(stand: Stand, device: Device) -> None:
+    driver = of(stand, device)
+    for _ in range(4):
+        watched = Watched(driver)
+        async with asyncio.timeout(BOUND):
+            while not (device.busy() or watched.task.done()):  # noqa: ASYNC110 - each step of the loop counts
+                await asyncio.sleep(0)
+        await watched.stop()
+        await until(lambda: not device.busy())
+
+
 async def test_the_outer_time_out_is_the_callers_own(stand: Stand, device: Device) -> None:
     with pytest.raises(TimeoutError):
         await _use(of(stand, device), None, patience=0.05)
