@@ -40,13 +40,14 @@ async def uplink(
     segment: Segment,
     outbox: Queue,
     *,
-    on_request: Callable[[Request], None] | None = None,
+    on_request: Callable[[Request], str | None] | None = None,
     version: str,
     clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[Uplink]:
     """Events go out while inside; leaving sends what is left for at most `grace` seconds and says `offline`.
 
-    `on_request` is called in the loop for each valid request of the centre. Entering never waits for the broker.
+    `on_request` is called in the loop for each valid request of the centre, and says why it cannot be met, if so.
+    Entering never waits for the broker.
     """
     link = Uplink(site, segment, outbox, on_request=on_request, version=version, clock=clock)
     identity = site.identity(segment.name)
@@ -73,7 +74,7 @@ class Uplink:
         segment: Segment,
         outbox: Queue,
         *,
-        on_request: Callable[[Request], None] | None,
+        on_request: Callable[[Request], str | None] | None,
         version: str,
         clock: Callable[[], float],
     ) -> None:
@@ -255,16 +256,25 @@ class Uplink:
         if ack is not None:
             self.healing.hear(ack.receipt)
             return
-        request = parse_request(payload) if not retained and topic == self._request_topic else None
-        if request is None or self._requests_left <= 0:
+        if retained or topic != self._request_topic or self._requests_left <= 0:
             self._tally.ignored += 1
             return
-        self._tally.requests += 1
         self._requests_left -= 1
+        refused = self._asked(parse_request(payload))
+        if refused is None:
+            self._tally.requests += 1
+        else:
+            self._tally.in_vain(refused, self._loop.time())
+
+    def _asked(self, request: Request | None) -> str | None:
+        """Do what the centre asks; a sentence where that cannot be."""
+        if request is None:
+            return 'it is neither {"snapshot": "ZONE"} nor {"state": true}'
         if request.state:
             self._state_due = True
-        if request.snapshot is not None and self.on_request is not None:
-            self.on_request(request)
+        if request.snapshot is None or self.on_request is None:
+            return None
+        return self.on_request(request)
 
     @staticmethod
     async def _before_end(connection: Connection, awaited: Awaitable[Any]) -> None:

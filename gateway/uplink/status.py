@@ -62,7 +62,8 @@ class Tally:
         self.distrust = ""
         self.refused: dict[str, int] = {}
         self.given_up: dict[str, int] = {}
-        self.heard_by_nobody_at = self.barred_at = -REMEMBER
+        self.heard_by_nobody_at = self.barred_at = self.in_vain_at = -REMEMBER
+        self._in_vain = ""
 
     @property
     def refusals(self) -> int:
@@ -84,6 +85,13 @@ class Tally:
         name = hexadecimal(code)
         self.refused[name] = self.refused.get(name, 0) + 1
 
+    def in_vain(self, why: str, now: float) -> None:
+        """The centre asked for what there is not; of those in a row the first is told."""
+        self.ignored += 1
+        if now - self.in_vain_at >= REMEMBER:
+            self._in_vain = why
+        self.in_vain_at = now
+
     def buried(self, reason: str) -> None:
         """An event was given up."""
         self.given_up[reason] = self.given_up.get(reason, 0) + 1
@@ -96,6 +104,8 @@ class Tally:
             return "nobody listens: the broker took events and had no subscriber for them; is the central service up?"
         if self.distrust:
             return f"an ack of the centre was ignored: {self.distrust}"
+        if now - self.in_vain_at < REMEMBER:
+            return f"a request of the centre cannot be met: {self._in_vain}"
         return None
 
 

@@ -29,6 +29,12 @@ def snapshots(heard: Subscriber) -> list[dict[str, Any]]:
     return [one["data"] for one in found]
 
 
+def causes(heard: Subscriber) -> list[str]:
+    """What the gateway says is wrong with its uplink."""
+    uplink = [event["data"] for event in heard.events if event["type"] == "readpoint.health.v1"]
+    return [data["cause"] for data in uplink if data["device"] == "uplink"]
+
+
 def placed(events: list[dict[str, Any]], upto: tuple[int, int]) -> dict[str, set[str]]:
     """Who is where by the contract's rule of placement, from the events up to that (epoch, sequence) in any order."""
     state: dict[str, tuple[tuple[float, int, int], str, bool]] = {}
@@ -95,6 +101,8 @@ async def test_the_centre_may_ask_for_one(gateway: Start, broker: Mosquitto) -> 
             for asked in ("dock-99", "aisle-a"):
                 heard.publish(REQUEST, json.dumps({"snapshot": asked}).encode())
             await heard.until(lambda: len(snapshots(heard)) >= 1, BOUND)
+            # What there is none of is told by name, and no silence.
+            await heard.until(lambda: any("'dock-99' is no zone" in cause for cause in causes(heard)), BOUND)
         [page] = snapshots(heard)
         assert agree(heard)
         assert (page["readPoint"].rsplit(".")[-1], page["count"], page["page"], page["pages"]) == ("aislea", 1, 1, 1)
