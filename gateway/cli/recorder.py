@@ -36,7 +36,7 @@ class Recorder:
     """Writes lines to `file` ('-' is stdout), or to files named after it and the time. Enter, `write`, leave.
 
     Whatever ends it, the last line is whole: a write that fails half-way is taken back. What goes wrong with the file
-    is a click.ClickException with what was kept.
+    is a click.ClickException with what was kept. A file that it made is gone again where an error leaves nothing in it.
     """
 
     def __init__(self, file: Path, rotation: Rotation | None = None, clock: Callable[[], float] = time.time) -> None:
@@ -48,6 +48,7 @@ class Recorder:
         self._descriptor = -1
         self._stamp = 0
         self._size = 0
+        self._made = False
         self._packing: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Self:
@@ -59,7 +60,11 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        nothing = error is not None and self._made and not self._size
         self._finish()
+        if nothing:
+            with contextlib.suppress(FileNotFoundError):
+                self.path.unlink()
         if self._packing is not None:
             self._packing.shutdown()
             # One that was removed while it was packed is back.
@@ -110,8 +115,13 @@ class Recorder:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         if self._rotation is not None:
             self.path = self._fresh()
-            flags |= os.O_EXCL
-        self._descriptor = os.open(self.path, flags, 0o666)
+        try:
+            self._descriptor = os.open(self.path, flags | os.O_EXCL, 0o666)
+            self._made = True
+        except FileExistsError:
+            if self._rotation is not None:
+                raise
+            self._descriptor = os.open(self.path, flags, 0o666)
         self._clean()
         about = os.fstat(self._descriptor)
         if stat.S_ISREG(about.st_mode) and about.st_size:

@@ -125,6 +125,24 @@ with Recorder(Path("-")) as recorder:
     assert file.read_bytes() == before + (line(1) + b"\n") * kept
 
 
+@pytest.mark.parametrize("rotation", [None, Rotation(size=200)])
+def test_where_nothing_could_be_recorded_nothing_is_left(tmp_path: Path, rotation: Rotation | None) -> None:
+    with pytest.raises(RuntimeError), Recorder(tmp_path / "dock.jsonl", rotation):
+        raise RuntimeError("refused")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_was_there_stays_and_so_does_one_with_lines(tmp_path: Path) -> None:
+    there, new = tmp_path / "there.jsonl", tmp_path / "new.jsonl"
+    there.touch()
+    for file, lines in ((there, 0), (new, 1)):
+        with pytest.raises(RuntimeError), Recorder(file) as recorder:
+            for number in range(lines):
+                recorder.write(line(number))
+            raise RuntimeError("refused")
+    assert (there.read_bytes(), new.read_bytes()) == (b"", line(0) + b"\n")
+
+
 def test_no_room_at_all_is_said_as_well() -> None:
     with pytest.raises(click.ClickException, match="no room for more"), Recorder(Path("/dev/full")) as recorder:
         recorder.write(line(1))

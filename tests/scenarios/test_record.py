@@ -96,6 +96,9 @@ async def test_a_running_gateway_is_not_recorded_past_and_gives_rotating_files(
         code, _, said = await asked(box, "record", "-", "--direct")
         assert (code, "a gateway runs on the devices of segment 'rfid'" in said) == (1, True)
         assert "leave --direct out" in said
+        refused = tmp_path / "refused.jsonl"
+        code, _, said = await asked(box, "record", refused, "--device", "dock-99")
+        assert (code, "has no device 'dock-99'" in said, refused.exists()) == (1, True, False)
         target = tmp_path / "dock.jsonl"
         arguments = ("record", target, "--rotate", "1KiB", "--keep", "3", "--gzip", "--config", box.site)
         async with readpoint(*arguments) as recorder:
