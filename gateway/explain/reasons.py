@@ -7,9 +7,9 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from datetime import tzinfo
-from itertools import islice, pairwise
+from itertools import islice
 
-from gateway.explain import doors
+from gateway.explain import belt, doors
 from gateway.explain.clock import clock, day, label, lasting
 from gateway.explain.trace import Decided, Seen, Trace, Weighed
 from gateway.location.patience import BEACONS
@@ -173,22 +173,7 @@ class Reasons:
 
     def _no_second(self) -> Iterator[str]:
         """Reads at a checkpoint that were no event of their own."""
-        events = [one for one in self._trace.transitions if one.kind == "observed"]
-        for name, point in self._trace.rules.read_points.items():
-            times = sorted(one.time for one in self._trace.reads if one.read_point == name and not one.unused)
-            told = [one for one in events if one.read_point == name]
-            if point.kind != "checkpoint" or len(times) <= len(told):
-                continue
-            if not told and len(times) < point.min_reads:
-                yield f"{name}: read only {len(times)} times (min_reads {point.min_reads}): no event"
-                continue
-            window = point.dedup if self._trace.identity.kind == "instance" else point.dedup_class
-            word = "dedup" if self._trace.identity.kind == "instance" else "dedup_class"
-            gap = max((b - a for a, b in pairwise(times) if b - a < window), default=0.0)
-            yield (
-                f"{name}: {len(times)} reads are {len(told) or 'no'} event{'s' * (len(told) != 1)}: each read begins "
-                f"{word} {lasting(window)} anew, and the longest silence within was {lasting(gap)}"
-            )
+        return belt.unsaid(self._trace, self._zone)
 
     def _unused(self) -> Iterator[str]:
         counts = Counter((one.unused, label(one.device, one.antenna)) for one in self._trace.reads if one.unused)

@@ -183,6 +183,28 @@ def test_a_checkpoint_says_that_it_dated_an_object_by_its_peak() -> None:
     assert "first read" not in event.why
 
 
+def test_a_checkpoint_says_that_a_neighbour_heard_an_object_better() -> None:
+    """Two belts side by side: what passes on the first is heard on the second, too, 20 dB weaker."""
+    one, two = (
+        point("belt-1", "checkpoint", neighbours=("belt-2",)),
+        point("belt-2", "checkpoint", neighbours=("belt-1",)),
+    )
+    shape = [-70.0, -60.0, -50.0, -45.0, -50.0, -60.0, -70.0]
+    passing = [
+        read(n / 5 + 0.1 * (antenna - 1), antenna, rssi - 20.0 * (antenna - 1))
+        for n, rssi in enumerate(shape)
+        for antenna in (1, 2)
+    ]
+    trace = traced(rules(one, two), [*passing, Status(None, "online", "", T0 + 60)])
+    assert [told.read_point for told in trace.transitions] == ["belt-1"]
+    notes = explain(trace, "rfid", UTC).notes
+    [lost] = [note for note in notes if note.startswith("belt-2")]
+    begun, over = clock(T0 + 0.1, UTC), clock(T0 + 1.3, UTC)
+    assert lost.startswith(f"belt-2: 7 reads from {begun} to {over} decided nothing: belt-1 heard it better")
+    assert lost.endswith("(-45.0 dBm, here -65.0 dBm at most), so it did not pass here (neighbours)")
+    assert any(note.startswith("belt-1: 7 reads are 1 event") for note in notes)
+
+
 def test_a_checkpoint_says_why_there_is_no_second_event() -> None:
     trace = traced(rules(point("belt", "checkpoint", dedup=5.0)), [read(0), read(3), read(6), read(9)])
     said = explain(trace, "rfid", UTC)
