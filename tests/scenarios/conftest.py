@@ -30,6 +30,9 @@ class GatewayProcess:
         self.site = site
         self.log = folder / "gateway.log"
         self.socket = folder / "run" / "rfid.sock"
+        self.prefix: tuple[str, ...] = ()
+        """Words before the command: another network, other limits."""
+        self.environment: dict[str, str] = {}
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self, *arguments: str) -> None:
@@ -52,6 +55,7 @@ class GatewayProcess:
     async def _spawn(self, arguments: tuple[str, ...], environment: dict[str, str]) -> None:
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
+                *self.prefix,
                 sys.executable,
                 "-m",
                 "gateway",
@@ -60,7 +64,7 @@ class GatewayProcess:
                 *arguments,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **environment},
+                env={**os.environ, **self.environment, **environment},
             )
 
     async def ends(self, *arguments: str) -> tuple[int, str]:
