@@ -37,6 +37,16 @@ class Ledger:
         self._newest: dict[tuple[str, object], dict[str, Place]] = defaultdict(dict)
         self._faults: list[str] = []
 
+    def fork(self) -> Ledger:
+        """Another one that knows what this one does."""
+        other = Ledger()
+        other.recorded, other.declared = set(self.recorded), set(self.declared)
+        other.delivered, other.kept = dict(self.delivered), dict(self.kept)
+        other._events, other._ids, other._faults = dict(self._events), dict(self._ids), list(self._faults)
+        for lane, newest in self._newest.items():
+            other._newest[lane] = dict(newest)
+        return other
+
     def record(self, event: Event) -> None:
         """Its COMMIT returned."""
         self.recorded.add(self._note(event))
@@ -82,6 +92,11 @@ class Ledger:
             for place in self.recorded - self.delivered.keys() - self.declared
             if self.kept.get(place) not in {"pending", "dead"}
         )
+
+    @property
+    def given_up(self) -> list[Place]:
+        """Recorded, and now only declared lost: what a disk that keeps its promises never comes to."""
+        return sorted((self.recorded & self.declared) - self.delivered.keys() - self.kept.keys())
 
     @property
     def holes(self) -> list[Place]:

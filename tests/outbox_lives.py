@@ -27,6 +27,7 @@ from gateway.config.site import Gateway
 from gateway.config.site import Outbox as Settings
 from gateway.messages import Composer
 from gateway.model import Absent, Draft, Identity, Present, Work
+from gateway.outbox import quarantine
 from gateway.outbox.inspect import stopped
 from gateway.outbox.store import Outbox, OutboxError, open_outbox
 from gateway.outbox.values import Receipt, Row
@@ -38,6 +39,9 @@ APART = 1_000_000
 
 SETTINGS = Settings(linger=0.001, max_size=1 << 20)
 """Little room: the log is brought into the file often, and what was sent has to go early."""
+
+_BOUND = 60.0
+"""Seconds that any one thing may take."""
 
 _SET_PTRACER, _ANYBODY = 0x59616D61, ctypes.c_ulong(-1)
 """prctl(2), PR_SET_PTRACER: where Yama lets only parents trace."""
@@ -155,7 +159,7 @@ def _nursery() -> None:
 class Nursery:
     """The parent of lives, one at a time. A context; `bound` is what any one of them may take, in seconds."""
 
-    def __init__(self, bound: float = 60.0) -> None:
+    def __init__(self, bound: float = _BOUND) -> None:
         self._bound = bound
 
     def __enter__(self) -> Self:
@@ -229,11 +233,14 @@ def read(ledger: Ledger, diary: Path) -> dict[str, list[bytes]]:
 
 async def _open_and_close(folder: Path) -> None:
     async with open_outbox(folder, "rfid", SETTINGS, machine_id="box-1", declare=declare().loss) as outbox:
+        async with asyncio.timeout(_BOUND):
+            while quarantine.unsaved(folder):  # noqa: ASYNC110 - another thread unlinks it
+                await asyncio.sleep(0.002)
         await outbox.flush()
 
 
 def look(ledger: Ledger, folder: Path) -> list[Event]:
-    """Open the outbox once more as the gateway does, end it, and tell the ledger what is in the file."""
+    """Open the outbox once more as the gateway does, until all is saved that can be; tell the ledger what is there."""
     asyncio.run(_open_and_close(folder))
     found: list[dict[str, Any]] = []
     with stopped(folder) as outside:
