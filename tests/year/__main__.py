@@ -1,0 +1,78 @@
+"""A year in simulated time: `python -m tests.year FOLDER [--short]`; a line a month, the figures as JSON at the end."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from gateway.footprint import kept_small
+from tests.year.year import FULL, SHORT, Year
+
+ROOT = Path(__file__).resolve().parents[2]
+_ROUNDS, _PROBES = 9, 300
+
+
+def main() -> None:
+    wish = argparse.ArgumentParser()
+    wish.add_argument("folder", type=Path)
+    wish.add_argument("--short", action="store_true")
+    asked = wish.parse_args()
+    begin = time.perf_counter()
+    year = Year(asked.folder, SHORT if asked.short else FULL, lambda line: print(line, flush=True))
+    year.clock.install()
+    asyncio.run(_live(year))
+    now = asked.folder / "box" / "now"
+    now.write_text(repr(year.clock()))
+    figures = _figures(year)
+    figures["starts and p99"] = _compare(asked.folder, 1 if asked.short else _ROUNDS, 20 if asked.short else _PROBES)
+    figures["seconds"] = round(time.perf_counter() - begin, 1)
+    print(json.dumps(figures))
+
+
+async def _live(year: Year) -> None:
+    async with kept_small():
+        await year.run()
+
+
+def _figures(year: Year) -> dict[str, object]:
+    books, days = year.books, year.length.days
+    width = min(30, days // 4)
+    return {
+        "days": days,
+        "events": books.events,
+        "tags": year.tags,
+        "undeclared": books.undeclared - year.pending,
+        "pending": year.pending,
+        "declared": books.lost,
+        "repeated": books.repeated,
+        "upgrades": year.upgrades,
+        "damaged": year.rotten,
+        "connects": year.connects,
+        "offsets": sorted(year.offsets),
+        "growing": year.series.growing(days),
+        "cpu": [statistics.median(year.cpu[1 : 1 + width]), statistics.median(year.cpu[-width:])],
+    }
+
+
+def _compare(folder: Path, rounds: int, probes: int) -> dict[str, list[float]]:
+    """Seconds at day 1 and at the last day, medians of turns taken by both."""
+    seen: dict[str, list[dict[str, float]]] = {"day-1": [], "box": []}
+    for _ in range(rounds):
+        for name, measured in seen.items():
+            command = [sys.executable, "-m", "tests.year.probe", str(folder / name), str(probes)]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+            measured.append(json.loads(done.stdout))
+    return {
+        what: [statistics.median(one[what] for one in measured) for measured in seen.values()]
+        for what in ("start", "p99")
+    }
+
+
+if __name__ == "__main__":
+    main()

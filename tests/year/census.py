@@ -1,0 +1,142 @@
+"""Everything that can grow, counted: memory, files, tables, and each container that an object of ours holds."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gc
+import os
+import sqlite3
+import sys
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+from gateway import history
+from gateway.identity import orphans
+from gateway.location import memory
+from gateway.outbox import recent
+from gateway.outbox.database import FILE
+from gateway.segment import IDENTITIES
+
+OURS = ("gateway", "drivers", "prometheus_client", "structlog", "paho")
+_CONTAINERS = (dict, list, set, deque, bytearray)
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def resident() -> int:
+    """Bytes of memory (proc(5), statm)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
+
+
+def files(folder: Path) -> Counter[str]:
+    """Bytes by name; of what was set aside, how many files."""
+    found: Counter[str] = Counter()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            aside = "quarantine" in path.parts
+            found["set aside" if aside else path.name] += 1 if aside else path.stat().st_size
+    return found
+
+
+def tables(folder: Path) -> dict[str, int]:
+    """Rows of every table of a stopped gateway's outbox."""
+    with closing(sqlite3.connect(folder / FILE)) as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        return {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names}
+
+
+def containers() -> Counter[str]:
+    """Lengths, by class and attribute; of modules by name; of caches by function; and what the process holds."""
+    gc.collect()
+    found: Counter[str] = Counter()
+    objects = gc.get_objects()
+    found["all objects"] = len(objects)
+    for one in objects:
+        if isinstance(one, functools._lru_cache_wrapper):
+            if one.cache_info().maxsize is None:
+                found[f"cache {getattr(one, '__wrapped__', one)!r}".partition(" at ")[0]] += one.cache_info().currsize
+        elif _ours(type(one).__module__):
+            for name, size in _held(_attributes(one)):
+                found[f"{type(one).__module__}.{type(one).__name__}.{name}"] += size
+    for module in filter(_ours, list(sys.modules)):
+        for name, size in _held(list(vars(sys.modules[module]).items())):
+            found[f"{module}:{name}"] = size
+    found["tasks"] = len(asyncio.all_tasks())
+    found["threads"] = threading.active_count()
+    found["descriptors"] = len(list(Path("/proc/self/fd").iterdir()))
+    return found
+
+
+def _ours(module: str) -> bool:
+    return module.partition(".")[0] in OURS
+
+
+def _held(attributes: Iterable[tuple[str, object]]) -> Iterator[tuple[str, int]]:
+    """The containers among them, and how much is in each; not those that have an end by themselves."""
+    for name, held in attributes:
+        if isinstance(held, asyncio.Queue):
+            yield name, held.qsize()
+        elif isinstance(held, _CONTAINERS) and getattr(held, "maxlen", None) is None:
+            yield name, len(held)
+
+
+def _attributes(one: object) -> Iterator[tuple[str, object]]:
+    held = getattr(one, "__dict__", None)
+    if isinstance(held, Mapping):
+        yield from list(held.items())
+    for kind in type(one).__mro__:
+        slots = kind.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if hasattr(one, name):
+                yield name, getattr(one, name)
+
+
+class Series:
+    """Figures of days, and which of them still grow after the first month."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, list[tuple[int, float]]] = {}
+
+    def note(self, day: int, kind: str, figures: Mapping[str, float]) -> None:
+        for name, value in figures.items():
+            self._of.setdefault(f"{kind} {name}", []).append((day, value))
+
+    def growing(self, days: int) -> dict[str, tuple[float, float]]:
+        """What is larger at the end than it was after its first month: (then, at the end), by name.
+
+        Half of a short run is its first month. What appears later counts from nothing.
+        """
+        begin = 30 if days >= 120 else days // 2
+        width = min(60, (days - begin) // 2)
+        found = {}
+        for name, figures in self._of.items():
+            early = max((value for day, value in figures if begin <= day < begin + width), default=0.0)
+            late = max((value for day, value in figures if day >= days - width), default=0.0)
+            kind, _, what = name.partition(" ")
+            if late > max(early * _SHARE + _SLACK[kind], CAPS.get(what, 0)):
+                found[name] = early, late
+        return found
+
+    def most(self, name: str, begin: int, end: int) -> float:
+        return max((value for day, value in self._of.get(name, ()) if begin <= day < end), default=0.0)
+
+
+CAPS = {
+    "gateway.history.History._names": history._CHUNK,
+    "gateway.history.History._open": 2 * history._CHUNK * history._RECORD.size,
+    "gateway.history.History._written": 2 * history._NAMES,
+    "gateway.history.History._chunks": history.ROOM // 200,
+    "gateway.identity.orphans.Orphans._known": orphans.MOST,
+    "gateway.identity.resolve.Resolver._old": IDENTITIES // 2,
+    "gateway.identity.resolve.Resolver._young": IDENTITIES // 2,
+    "gateway.location.memory.Memory._departed": memory._REMEMBERED,
+    "gateway.outbox.recent.Recent._rows": recent.MOST,
+}
+"""What may fill up slowly, to where docs/limits.md says that it ends."""
+
+_SHARE = 1.05
+_SLACK = {"memory": 2 * 2**20, "file": 64 * 2**10, "table": 20, "container": 40}
+"""What says nothing: a page more, a connection that is just being made."""
