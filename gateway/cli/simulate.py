@@ -22,6 +22,8 @@ from simulators.llrp_reader.options import FAMILIES, Family, ReaderOptions, Tls
 if TYPE_CHECKING:
     from simulators.warehouse import Warehouse
 
+MOST_ANTENNAS = 32
+
 
 @click.group()
 def simulate() -> None:
@@ -40,7 +42,16 @@ simulate.add_command(nmea)
 @click.option("--port", default=5084, show_default=True, type=PORT, help="Port; 0 takes a free one and prints it.")
 @click.option("--tags", default=20, show_default=True, type=click.IntRange(0, 100_000), help="Tags on the floor.")
 @click.option(
-    "--antennas", default=4, show_default=True, type=click.IntRange(1, 32), help="Antennas, one over each aisle."
+    "--antennas",
+    default=4,
+    show_default=True,
+    type=click.IntRange(1, MOST_ANTENNAS),
+    help="Antennas, one over each aisle.",
+)
+@click.option(
+    "--zones",
+    metavar="NAME,...",
+    help="The aisles' names, one an antenna, as the site file has them (default: aisle-1,aisle-2 and so on).",
 )
 @click.option(
     "--family", default="impinj-speedway", show_default=True, type=click.Choice(FAMILIES), help="Whose reader."
@@ -59,7 +70,7 @@ simulate.add_command(nmea)
 @click.option(
     "--truth",
     type=click.Path(path_type=Path, dir_okay=False, writable=True),
-    help="At the end, write what really happened here (JSON lines).",
+    help="At the end, write what really happened here (JSON lines), as `tune --truth` takes it.",
 )
 def llrp(
     *,
@@ -67,6 +78,7 @@ def llrp(
     port: int,
     tags: int,
     antennas: int,
+    zones: str | None,
     family: Family,
     stay: float,
     seed: int,
@@ -80,6 +92,7 @@ def llrp(
     \b
     Examples:
       readpoint simulate llrp --tags 100
+      readpoint simulate llrp --zones aisle-a,aisle-b --stay 60 --truth truth.jsonl
       readpoint simulate llrp --family zebra-fx --port 0 --control-port 5099
       echo '{"fault": "silence"}' | nc 127.0.0.1 5099
 
@@ -87,27 +100,37 @@ def llrp(
     """
     if (cert is None) != (key is None):
         raise click.UsageError("--cert and --key belong together")
+    names = _zones(zones, antennas)
     tls = Tls(cert=cert, key=key) if cert and key else None
     options = ReaderOptions(
-        name="reader", family=family, host=host, port=port, antennas=antennas, control_port=control_port, tls=tls
+        name="reader", family=family, host=host, port=port, antennas=len(names), control_port=control_port, tls=tls
     )
-    floor = _floor(antennas, tags, stay, seed)
+    floor = _floor(names, tags, stay, seed)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(options, floor))
     if truth is not None:
         truth.write_text("".join(change.line() + "\n" for change in floor.tell(time.time())))
 
 
-def _floor(antennas: int, tags: int, stay: float, seed: int) -> Warehouse:
+def _zones(named: str | None, antennas: int) -> list[str]:
+    """The names of the aisles, one an antenna."""
+    if named is None:
+        return [f"aisle-{number}" for number in range(1, antennas + 1)]
+    names = [name.strip() for name in named.split(",")]
+    if not all(names) or len(set(names)) < len(names) or len(names) > MOST_ANTENNAS:
+        raise click.UsageError(f"--zones '{named}': write up to {MOST_ANTENNAS} different names, as aisle-a,aisle-b")
+    return names
+
+
+def _floor(zones: list[str], tags: int, stay: float, seed: int) -> Warehouse:
     from simulators.warehouse import Warehouse, aisles  # noqa: PLC0415 - help needs no floor
 
-    zones = [f"aisle-{number}" for number in range(1, antennas + 1)]
     floor = Warehouse(*aisles(zones, "reader"), seed=seed)
     now = time.time()
     for serial in range(1, tags + 1):
         # SGTIN-96 of GTIN 9506000134352, GS1's example (TDS 2.3 section 14.6.1).
         epc = (0x30 << 88 | 1 << 85 | 5 << 82 | 9506000 << 58 | 13435 << 38 | serial).to_bytes(12, "big")
-        floor.place(epc, zones[serial % antennas], now, stay=stay if antennas > 1 else None)
+        floor.place(epc, zones[serial % len(zones)], now, stay=stay if len(zones) > 1 else None)
     return floor
 
 

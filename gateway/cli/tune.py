@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 @site_of_recording
 @click.option(
     "--truth",
-    metavar="CSV",
+    metavar="FILE",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Who was where when: time,object,read_point; an empty read point: gone.",
+    help="Who was where when: CSV of time,object,read_point (empty: gone), or what `simulate llrp --truth` wrote.",
 )
 @click.option("--segment", metavar="NAME", help="Only the zones of this segment.")
 @click.option(

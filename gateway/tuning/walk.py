@@ -1,9 +1,14 @@
-"""The truth as a person writes it down: which object came to which zone when, as CSV. Pure.
+"""The truth: which object came to which zone when. Pure. As CSV, as a person writes it down:
 
 time,object,read_point
 2026-11-21T17:42:00+01:00,urn:epc:id:sgtin:9521141.123456.1,aisle-a
 1790000060.5,30361f9e5c0789000000004d,aisle-b
 1790000120,30361f9e5c0789000000004d,
+
+Or as JSON lines, as a simulated floor writes it (`readpoint simulate llrp --truth`); those with a direction are about
+doors, and passed over:
+
+{"time": 1790000060.5, "epc": "30361f9e5c0789000000004d", "zone": "aisle-b", "direction": null}
 """
 
 from __future__ import annotations
@@ -11,9 +16,11 @@ from __future__ import annotations
 import csv
 import difflib
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+import msgspec
 
 from drivers.lines import RecordingError, from_hex, seconds
 
@@ -39,6 +46,19 @@ def zone_at(changes: Sequence[Change], time: float) -> str | None:
     return changes[at - 1].zone if at else None
 
 
+class _Line(msgspec.Struct, frozen=True):
+    """A line of JSON."""
+
+    time: float | str
+    epc: str
+    zone: str | None
+    direction: str | None = None
+
+
+_line = msgspec.json.Decoder(_Line)
+_T = TypeVar("_T")
+
+
 class WalkError(ValueError):
     """What is wrong, a sentence a line, each with the number of its line at its head."""
 
@@ -52,15 +72,14 @@ def parse_walk(lines: Iterable[str], zones: Mapping[str, str], name: Callable[[b
 
     `zones` gives the kind of each read point by its name; `name` the URI of an EPC. Raises `WalkError`.
     """
-    rows = _rows(lines)
-    order = _header(rows[0][1] if rows else [])
+    all_lines = iter(lines)
+    first = next(all_lines, "").removeprefix("\ufeff")
+    rows = (_of_json if first.startswith("{") else _of_csv)(first, chain((first,), all_lines))
     found: dict[str, list[Change]] = {}
     problems: list[str] = []
-    for number, row in rows[1:]:
-        if not any(cell.strip() for cell in row):
-            continue
+    for number, row in rows:
         try:
-            who, change = _row(row, order, zones, name)
+            who, change = _row(row, zones, name)
         except ValueError as error:
             problems.append(f"{number}: {error}")
         else:
@@ -72,36 +91,52 @@ def parse_walk(lines: Iterable[str], zones: Mapping[str, str], name: Callable[[b
     return {who: sorted(changes, key=lambda change: change.time) for who, changes in found.items()}
 
 
-def _rows(lines: Iterable[str]) -> list[tuple[int, list[str]]]:
-    """Each row with the number of its line; separated by semicolons where the header is, as spreadsheets may write."""
-    all_lines = iter(lines)
-    first = next(all_lines, "")
-    reader = csv.reader(chain((first,), all_lines), delimiter=";" if ";" in first else ",")
-    rows: list[tuple[int, list[str]]] = []
+def _of_json(_: str, lines: Iterable[str]) -> Iterator[tuple[int, Sequence[str] | None]]:
+    """Time, object and read point of each line, with its number; None where it is none."""
+    for number, line in enumerate(_bounded(lines), 1):
+        try:
+            said = _line.decode(line) if line.strip() else None
+        except msgspec.MsgspecError:
+            yield number, None
+        else:
+            if said is not None and said.direction is None:
+                yield number, (str(said.time), said.epc, said.zone or "")
+
+
+def _of_csv(first: str, lines: Iterable[str]) -> Iterator[tuple[int, Sequence[str]]]:
+    """The same; separated by semicolons where the header is, as spreadsheets may write."""
+    reader = csv.reader(lines, delimiter=";" if ";" in first else ",")
     try:
-        for row in reader:
-            rows.append((reader.line_num, row))
-            if len(rows) > MOST + 1:
-                raise WalkError([f"{reader.line_num}: more than {MOST} rows: this is no walk"])
+        order = _header(next(reader, []))
+        for row in _bounded(reader):
+            cells = [cell.strip() for cell in row]
+            if any(cells):
+                yield reader.line_num, [cells[at] for at in order] if len(cells) == len(order) else cells
     except csv.Error as error:
         raise WalkError([f"{reader.line_num}: no CSV: {error}"]) from None
-    return rows
+
+
+def _bounded(rows: Iterable[_T]) -> Iterator[_T]:
+    for number, row in enumerate(rows, 1):
+        if number > MOST:
+            raise WalkError([f"{number}: more than {MOST} rows: this is no walk"])
+        yield row
 
 
 def _header(cells: list[str]) -> list[int]:
-    names = [cell.strip().removeprefix("\ufeff").lower() for cell in cells]
+    names = [cell.strip().lower() for cell in cells]
     if sorted(names) != sorted(COLUMNS):
         shown = ",".join(names) or "nothing"
         raise WalkError([f"1: the first line is {','.join(COLUMNS)}, separated by commas; this one is {shown}"])
     return [names.index(column) for column in COLUMNS]
 
 
-def _row(
-    row: list[str], order: list[int], zones: Mapping[str, str], name: Callable[[bytes], str]
-) -> tuple[str, Change]:
+def _row(row: Sequence[str] | None, zones: Mapping[str, str], name: Callable[[bytes], str]) -> tuple[str, Change]:
+    if row is None:
+        raise ValueError('no line of a truth, as {"time": 1790000060.5, "epc": "30361f9e5c07", "zone": "aisle-b"}')
     if len(row) != len(COLUMNS):
         raise ValueError(f"{len(row)} columns instead of {len(COLUMNS)}: {','.join(COLUMNS)}")
-    time, who, zone = (row[at].strip() for at in order)
+    time, who, zone = row
     return _object(who, name), Change(_time(time), _zone(zone, zones) if zone else None)
 
 

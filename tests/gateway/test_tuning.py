@@ -6,6 +6,8 @@ import json
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drivers.contract import Settings as DeviceSettings
 from gateway.config.site import Device, Gateway, Segment, Site, Uplink
@@ -20,6 +22,7 @@ from gateway.tuning.settings import Edit, Settings, edits
 from gateway.tuning.stands import Sample, stands
 from gateway.tuning.trial import decide, load_recording, outages
 from gateway.tuning.walk import Change, WalkError, parse_walk
+from simulators import warehouse as world
 
 TAG = "urn:epc:id:sgtin:9506000.013435.1"
 ZONES = {"a": "zone", "b": "zone", "dock": "portal"}
@@ -50,6 +53,42 @@ def test_all_mistakes_of_a_walk_are_told_at_once():
     for rows in (["1,urn:x,\0"], ['1,"urn:x', "a", "b"], ["1,urn:x," + "a" * 200_000]):
         with pytest.raises(WalkError, match=r"^\d+: "):
             walk(*rows)
+
+
+def test_a_walk_is_also_what_a_simulated_floor_writes():
+    told = [world.Change(1790000010.5, b"\x30\xab", "b"), world.Change(1790000000.0, b"\x30\xab", "a")]
+    told += [world.Change(1790000020.0, b"\x30\xab", None), world.Change(1790000015.0, b"\x30\xab", "dock", "out")]
+    lines = [change.line() + "\n" for change in told]
+    assert parse_walk([*lines, "\n"], ZONES, lambda epc: f"urn:{epc.hex()}") == {
+        "urn:30ab": [Change(1790000000.0, "a"), Change(1790000010.5, "b"), Change(1790000020.0, None)]
+    }
+    bad = [
+        '{"time": 1, "epc": "30ab"}',
+        "{",
+        '{"time": 1, "epc": "x", "zone": "a"}',
+        "[]",
+        '{"time": "1", "epc": "30AB", "zone": "c"}',
+    ]
+    with pytest.raises(WalkError) as caught:
+        parse_walk([*lines, *bad], ZONES, str)
+    assert [problem.split(":")[0] for problem in caught.value.problems] == ["5", "6", "7", "8", "9"]
+    assert "there is no read point 'c'" in caught.value.problems[-1]
+
+
+@given(
+    st.lists(
+        st.text(max_size=60)
+        | st.sampled_from(["time,object,read_point", "{", '{"time":1,"epc":"30","zone":"a"}', "1,urn:x,a"]),
+        max_size=6,
+    )
+)
+def test_whatever_a_walk_is_it_is_one_or_every_mistake_has_its_line(lines):
+    problems: list[str] = []
+    try:
+        assert all(parse_walk(lines, ZONES, lambda epc: epc.hex()).values())
+    except WalkError as error:
+        problems = error.problems
+    assert all(problem.split(":")[0].isdecimal() for problem in problems)
 
 
 # Score

@@ -112,6 +112,7 @@ def floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "RECORDING",
         "scanned.csv",
         "tuned.yaml",
+        "truth.jsonl",
         "walk.csv",
     ):
         Path(file).parent.mkdir(exist_ok=True)
