@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager, suppress
@@ -12,10 +13,11 @@ import msgspec
 
 from drivers.contract import Read, Signal, Status
 from drivers.lines import format_line
-from gateway import counting
+from gateway import audit, counting
 from gateway.config.site import Device, Segment, Site
 from gateway.control import protocol
 from gateway.control.feed import Feed
+from gateway.correcting import Place, correcting
 from gateway.devices import Devices
 from gateway.history import History
 from gateway.identity.directory import Directory
@@ -83,11 +85,13 @@ def _fixed(site: Site, name: str) -> tuple[object, ...]:
 class Answers:
     """Answers requests about a running segment."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, clock: Callable[[], float] = time.time) -> None:
         self._parts = parts
         self._events = Feed()
         self._observations = Feed()
         self._turn = asyncio.Lock()
+        self._clock = clock
+        self._folder = parts.site.gateway.state_dir / parts.segment.name
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -99,6 +103,10 @@ class Answers:
         finally:
             self._parts.pipeline.taps.discard(self._received)
             deaf()
+
+    def audit(self, uid: int, request: protocol.Ask) -> None:
+        """A line in the audit file: who asks for what change."""
+        audit.asked(self._folder, self._clock(), uid, request)
 
     async def answer(self, request: protocol.AnyAsk) -> AsyncGenerator[bytes, None]:
         """Lines that answer `request`. ValueError, with a sentence for who asked, for what cannot be done."""
@@ -136,6 +144,8 @@ class Answers:
                 return self._show(request)
             case protocol.OutboxResend():
                 return self._resend(request)
+            case protocol.Correct():
+                return self._correct(request)
 
     async def _status(self) -> AsyncGenerator[bytes, None]:
         yield msgspec.json.encode(overview(self._parts)) + b"\n"
@@ -177,6 +187,14 @@ class Answers:
         yield msgspec.json.encode(counting.Standing(kinds, zones, self._parts.directory.rows)) + b"\n"
         for page in counting.pages(standing):
             yield msgspec.json.encode(page) + b"\n"
+
+    async def _correct(self, request: protocol.Correct) -> AsyncGenerator[bytes, None]:
+        parts = self._parts
+        zones = {parts.segment.rules.read_points[name].uri: name for name in parts.engine.zones}
+        place = Place(parts.outbox, parts.engine, zones, self._folder, self._clock)
+        async with self._turn:
+            async for line in correcting(place, request):
+                yield line
 
     async def _names(self, request: protocol.Names) -> AsyncGenerator[bytes, None]:
         if len(request.keys) > counting.KEYS:

@@ -92,7 +92,7 @@ async def running(
         parts = Parts(site, segment, version, clock(), *made)
         await nest.enter_async_context(_repeating(parts, composer, pace.health, clock))
         await nest.enter_async_context(_reconciling(parts, composer, clock))
-        await nest.enter_async_context(_answering(parts, name))
+        await nest.enter_async_context(_answering(parts, name, clock))
         yield parts
 
 
@@ -160,10 +160,11 @@ async def _reconciling(parts: Parts, composer: Composer, clock: Callable[[], flo
 
 
 @asynccontextmanager
-async def _answering(parts: Parts, name: str) -> AsyncIterator[None]:
-    answers = Answers(parts)
+async def _answering(parts: Parts, name: str, clock: Callable[[], float]) -> AsyncIterator[None]:
+    answers = Answers(parts, clock)
     with answers.listening():
-        async with ControlServer(answers.answer).serve(parts.site.gateway.run_dir / f"{name}.sock"):
+        server = ControlServer(answers.answer, audit=answers.audit)
+        async with server.serve(parts.site.gateway.run_dir / f"{name}.sock"):
             yield
 
 

@@ -37,6 +37,7 @@ COMMANDS = {
     "asyncapi": Lazy("gateway.cli.asyncapi:asyncapi", "Print what gateways say and hear over MQTT."),
     "check": Lazy("gateway.cli.check:check", "Check a site FILE: all its errors in one pass."),
     "completion": Lazy("gateway.cli.completion:completion", "Print the completion script of SHELL."),
+    "correct": Lazy("gateway.cli.correct:correct", "Take back what a device said wrongly."),
     "count": Lazy("gateway.cli.count:count", "Hold a physical count against what is present."),
     "demo": Lazy("gateway.cli.demo:demo", "Show reads becoming events at a central service."),
     "explain": Lazy("gateway.cli.explain:explain", "Explain why a tag is where it is."),

@@ -61,6 +61,10 @@ class Where:
                 raise click.UsageError(f"{folder}: {unknown('running segment', name, found)}")
         return {name: folder / f"{name}.sock" for name in self.segments or found}
 
+    def of(self, segment: str) -> Where:
+        """The same for one segment."""
+        return Where(self._config, self._run_dir, (segment,))
+
     def one(self) -> tuple[str, Path]:
         """The one segment asked for, and its socket. click.UsageError where the choice is the person's."""
         known = self.segments or (tuple(self.site.segments) if self.site is not None else tuple(self.find()))

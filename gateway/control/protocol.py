@@ -20,6 +20,10 @@ Limit = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 RowState = Literal["pending", "sent", "confirmed", "dead"]
 STATES: tuple[RowState, ...] = get_args(RowState)
 
+Reason = Literal["incorrect_data", "did_not_occur"]
+"""Of an error declaration: CBV 2.0 section 7.5."""
+REASONS: tuple[Reason, ...] = get_args(Reason)
+
 TailChannel = Literal["epcis", "telemetry", "health", "loss"]
 """The channels whose events are stored."""
 CHANNELS: tuple[TailChannel, ...] = get_args(TailChannel)
@@ -94,10 +98,23 @@ class OutboxResend(Ask, frozen=True, tag="outbox.resend"):
     dry_run: bool = False
 
 
-AnyOutboxAsk = OutboxList | OutboxShow | OutboxResend
+class Correct(Ask, frozen=True, tag="correct"):
+    """What a device said of `since` <= eventTime < `until` (Unix seconds) is taken back. Changes.
+
+    A line for each event, then one with what was done.
+    """
+
+    device: str
+    since: float
+    until: float
+    reason: Reason = "incorrect_data"
+    dry_run: bool = False
+
+
+AnyOutboxAsk = OutboxList | OutboxShow | OutboxResend | Correct
 AnyAsk = Status | Tail | Record | Explain | Orphans | Standing | Names | AnyOutboxAsk
 
-CHANGES: tuple[type[Ask], ...] = (OutboxResend,)
+CHANGES: tuple[type[Ask], ...] = (OutboxResend, Correct)
 """Requests that change something."""
 
 _decoder = msgspec.json.Decoder(AnyAsk)

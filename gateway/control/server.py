@@ -27,12 +27,17 @@ Answer = Callable[[protocol.AnyAsk], AsyncGenerator[bytes, None]]
 """Lines that answer a request; raises ValueError with a sentence for who asked."""
 
 
+Audit = Callable[[int, protocol.Ask], None]
+"""Notes which user changes what, before that is done; called in another thread. OSError: then it is not done."""
+
+
 class ControlServer:
     """Serves `answer` to whom the kernel vouches for. `patience`: seconds that one line may wait for its reader."""
 
-    def __init__(self, answer: Answer, patience: float = 10.0) -> None:
+    def __init__(self, answer: Answer, patience: float = 10.0, audit: Audit | None = None) -> None:
         self.dropped = 0
         self._answer = answer
+        self._audit = audit
         self._patience = patience
         self._clients: set[asyncio.Task[None]] = set()
 
@@ -94,6 +99,7 @@ class ControlServer:
             if right != "change":
                 raise ValueError(f"not allowed: to change something, be in group {access.CHANGERS}")
             log.info("control: user %d asks %s", who.uid, request)
+            await self._note(who.uid, request)
         gone = asyncio.ensure_future(_gone(reader))
         sender = asyncio.ensure_future(self._send(request, writer))
         try:
@@ -104,6 +110,14 @@ class ControlServer:
             gone.cancel()
             sender.cancel()
             await asyncio.gather(gone, sender, return_exceptions=True)
+
+    async def _note(self, uid: int, request: protocol.Ask) -> None:
+        if self._audit is None:
+            return
+        try:
+            await asyncio.to_thread(self._audit, uid, request)
+        except OSError as error:
+            raise ValueError(f"nothing was changed, for it cannot be noted who did: {error}") from error
 
     async def _send(self, request: protocol.AnyAsk, writer: asyncio.StreamWriter) -> None:
         async with aclosing(self._answer(request)) as lines:

@@ -266,6 +266,17 @@ class Engine:
         """All that is in a zone."""
         return chain(self._zones.present(), iter(self._restored))
 
+    def where(self, uri: str) -> Present | None:
+        """The zone an object is in."""
+        rule, tag, _ = self._zones.kept(uri)
+        if tag is None or tag.here < 0:
+            return None
+        return Present(tag.identity, rule.zones[tag.here].name, tag.placed, tag.last_seen, "zone")
+
+    def correct(self, uri: str, known: Present | None) -> None:
+        """What was said of an object is taken back: it is there, or in no zone."""
+        self._zones.correct(uri, known, self._now)
+
     @property
     def zones(self) -> list[str]:
         """Names of the zones there are now."""
@@ -283,9 +294,7 @@ class Engine:
         rule, tag, patience = self._zones.kept(uri)
         if tag is None:
             return None, [], 0.0
-        here = rule.zones[tag.here].name if tag.here >= 0 else None
-        placed = here and Present(tag.identity, here, tag.placed, tag.last_seen, "zone")
-        return placed or None, rule.strengths(tag), patience(tag)
+        return self.where(uri), rule.strengths(tag), patience(tag)
 
     def learned(self) -> dict[tuple[str, Antenna | None], float]:
         """dB that the zones' rule has learned to add to the levels of each antenna (device, port)."""
@@ -384,14 +393,8 @@ def _gone(known: Present, now: float) -> Outcome:
     absent = Absent(known.object.uri, known.read_point)
     if known.kind == "checkpoint":
         return Outcome(None, (absent,))
+    seen = known.last_seen
     departed = Transition(
-        kind="departed",
-        object=known.object,
-        read_point=known.read_point,
-        time=known.last_seen,
-        decided=now,
-        first_seen=known.since,
-        last_seen=known.last_seen,
-        reason="configuration",
+        "departed", known.object, known.read_point, seen, now, known.since, seen, reason="configuration"
     )
     return Outcome(departed, (absent,))

@@ -76,9 +76,8 @@ class Zones:
     def touched(self, limit: int) -> list[Sighting]:
         """Those whose last_seen moved on since it was stored, each once."""
         some, self._touched = self._touched[:limit], self._touched[limit:]
-        return [
-            self._present(tag).sighting for tag in some if tag.here >= 0 and self._objects.get(tag.identity.uri) is tag
-        ]
+        objects = self._objects
+        return [self._present(tag).sighting for tag in some if tag.here >= 0 and objects.get(tag.identity.uri) is tag]
 
     def _present(self, tag: Tag) -> Present:
         return Present(tag.identity, self._rule.zones[tag.here].name, tag.placed, tag.last_seen, "zone")
@@ -88,9 +87,9 @@ class Zones:
         uri = known.object.uri
         before = self._objects.get(uri)
         if before is not None:
-            here = self._rule.zones[before.here].name
             newer = known.last_seen >= before.last_seen
-            out.append(Outcome(None, (Absent(uri, here if newer else known.read_point),)))
+            left = self._rule.zones[before.here].name if newer else known.read_point
+            out.append(Outcome(None, (Absent(uri, left),)))
             if not newer:
                 return
         tag = self._fresh(known.object, None, known.last_seen)
@@ -100,6 +99,13 @@ class Zones:
             self._limits.meet(uri, known.last_seen)
         self.present_count += before is None
         self._wheel.arm(tag, now)
+
+    def correct(self, uri: str, known: Present | None, now: float) -> None:
+        """It is there, or in no zone, and what was heard of it is forgotten."""
+        if uri in self._objects:
+            self._drop(self._objects[uri])
+        if known is not None:
+            self.restore(known, now, [])
 
     def thaw(self, now: float) -> None:
         """An antenna observes again: whoever waited for one is asked anew."""
@@ -312,12 +318,8 @@ class Zones:
                 self._drop(tag)
             return
         silence = self._watch.silence(self._heard(tag), tag.last_seen)
-        if silence.blind is not None:
-            self._depart(tag, "expired", due, now, out)
-        elif silence.gap is not None:
-            self._depart(tag, "unobserved", due, now, out, silence.gap)
-        else:
-            self._depart(tag, "timeout", due, now, out)
+        blind, gap = silence.blind is not None, silence.gap if silence.blind is None else None
+        self._depart(tag, "expired" if blind else "unobserved" if gap else "timeout", due, now, out, gap)
 
     def _depart(
         self,
@@ -347,8 +349,7 @@ class Zones:
             unobserved=gap,
         )
         out.append(Outcome(departed, (Absent(tag.identity.uri, zone),)))
-        lost = reason in ("expired", "unobserved")
-        self._memory.note(tag.identity.uri, Departed(departed.time, decided, lost))
+        self._memory.note(tag.identity.uri, Departed(departed.time, decided, reason in ("expired", "unobserved")))
         self._limits.left(tag.identity.uri, tag.last_seen)
         self._drop(tag)
 
@@ -367,9 +368,8 @@ class Zones:
         Where it was placed keeps its eventTime: it has been told.
         """
         standing = list(self.present())
-        self._tags.clear()
-        self._objects.clear()
-        self._touched.clear()
+        for kept in (self._tags, self._objects, self._touched):
+            kept.clear()
         self.present_count = 0
         self._wheel = Wheel(self._ask)
         self._memory.step()

@@ -5,15 +5,18 @@ from __future__ import annotations
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
+from typing import TypeVar
 
 from gateway.model import Present
 from gateway.outbox import database, migrations, queries
 from gateway.outbox.lock import exclusive
 from gateway.outbox.presence import Presence
 from gateway.outbox.values import STATES, Entry, OutboxError, Row, Selection, State
+
+T = TypeVar("T")
 
 
 class Stopped:
@@ -52,6 +55,10 @@ class Stopped:
             if row is not None:
                 return row
         return None
+
+    def look(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """The answer to a question of `queries` or `told`."""
+        return question(self._sql)
 
     def present(self) -> list[Present]:
         """What was present at the last commit."""

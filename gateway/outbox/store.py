@@ -224,7 +224,8 @@ class Outbox:
         self._mailbox.command(command)
         return await future
 
-    async def _look(self, question: Callable[[sqlite3.Connection], T]) -> T:
+    async def look(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """The answer to a question of `queries` or `told`."""
         return await self._ask(partial(self._writer.look, question))
 
     # In.
@@ -333,7 +334,7 @@ class Outbox:
 
         They stay sent: to give them once more changes nothing here.
         """
-        return await self._look(partial(queries.sent_before, first=first, last=last, rows=rows, size=size))
+        return await self.look(partial(queries.sent_before, first=first, last=last, rows=rows, size=size))
 
     # Looking.
 
@@ -355,7 +356,7 @@ class Outbox:
         step: int | None = after
         while step is not None and len(found) < limit:
             at, want = step, limit - len(found)
-            more, step = await self._look(
+            more, step = await self.look(
                 partial(queries.entries, state=state, limit=want, after=at, reason=reason, since=since)
             )
             found += more
@@ -373,18 +374,18 @@ class Outbox:
             if sequence is None:
                 raise ValueError("show needs an id, or a sequence")
             number = self.epoch if epoch is None else epoch
-            return await self._look(partial(queries.by_number, epoch=number, sequence=sequence))
+            return await self.look(partial(queries.by_number, epoch=number, sequence=sequence))
         made = (id.int >> 80) / 1000.0 - _EARLY  # RFC 9562 section 5.7: milliseconds in the top 48 bits
-        after: int | None = await self._look(partial(queries.made_before, time=made))
+        after: int | None = await self.look(partial(queries.made_before, time=made))
         found: Row | None = None
         while found is None and after is not None:
-            found, after = await self._look(partial(queries.by_id, id=id, after=after))
+            found, after = await self.look(partial(queries.by_id, id=id, after=after))
         return found
 
     async def resend(self, selection: Selection, *, dry_run: bool = False) -> int:
         """Make the selected rows pending again, as they are; how many (or, with `dry_run`, how many it would be)."""
         if dry_run:
-            return len(await self._look(partial(queries.selected, selection=selection)))
+            return len(await self.look(partial(queries.selected, selection=selection)))
         return await self._ask(partial(self._writer.resend, selection))
 
     async def epochs(self) -> list[EpochState]:
