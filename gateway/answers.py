@@ -14,7 +14,8 @@ import msgspec
 from drivers.contract import Read, Signal, Status
 from drivers.lines import format_line
 from gateway import audit, counting
-from gateway.config.site import Device, Segment, Site
+from gateway.clock_watch import ClockWatch
+from gateway.config.site import Device, Metrics, Segment, Site
 from gateway.control import protocol
 from gateway.control.feed import Feed
 from gateway.correcting import Place, correcting
@@ -52,6 +53,7 @@ class Parts(msgspec.Struct, eq=False):
     history: History
     uplink: Uplink
     devices: Devices
+    clock: ClockWatch
 
     def takes(self, site: Site) -> bool:
         """Whether it can go on with this configuration: all that differs is read points, rules, names, devices."""
@@ -79,7 +81,7 @@ def _fixed(site: Site, name: str) -> tuple[object, ...]:
     """What a segment's outbox, uplink and surroundings are made from."""
     segment = site.segments[name]
     bare = msgspec.structs.replace(segment, rules=Rules(read_points={}, ports=()), identities=None)
-    return site.gateway, site.path, bare
+    return msgspec.structs.replace(site.gateway, metrics=Metrics()), site.path, bare
 
 
 class Answers:
@@ -254,6 +256,7 @@ def overview(parts: Parts, pid: Callable[[], int] = os.getpid) -> Overview:
         location=_location(parts),
         devices=parts.devices.health,
         plain_devices=parts.segment.plain_devices,
+        clock=parts.clock.view,
     )
 
 
@@ -273,6 +276,10 @@ def _uplink(parts: Parts) -> UplinkView:
         acks=status.acks,
         ignored=status.ignored,
         repeated=status.repeated,
+        unheard=status.unheard,
+        unanswered=status.unanswered,
+        connects=status.connects,
+        given_up=status.given_up,
         alarm=status.alarm,
         promise=status.promise,
     )
@@ -288,6 +295,8 @@ def _outbox(outbox: Outbox) -> OutboxView:
         dead=stats.dead,
         confirmed=stats.confirmed,
         stored=stats.appended,
+        corrupt=stats.corrupt,
+        commits=stats.commits,
         oldest=stats.oldest_pending,
         size=stats.bytes,
         max_size=stats.quota,
@@ -303,6 +312,7 @@ def _location(parts: Parts) -> LocationView:
     return LocationView(
         reads=counts.reads,
         decided=parts.pipeline.decided,
+        events=dict(parts.pipeline.events),
         present=parts.engine.present_count,
         late=counts.late,
         unplaced=counts.unplaced,

@@ -5,55 +5,59 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import logging
 import signal
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+import msgspec
+
+from gateway.answers import Parts
 from gateway.config.load import load
 from gateway.config.problem import ConfigError
-from gateway.config.site import Site
+from gateway.config.site import Metrics, Site
 from gateway.footprint import kept_small
+from gateway.logs import get_logger
 from gateway.outbox.values import OutboxError
 from gateway.segment import running
 from gateway.service import notify, watchdog_interval
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 VERSION = version("readpoint")
 
 
-def run_site(site: Site, only: Sequence[str] = ()) -> int:
-    """Run these segments, or all, until SIGTERM or SIGINT; SIGHUP reads the site file again.
+def run_site(site: Site, only: Sequence[str] = (), listen: tuple[str, int] | None = None) -> int:
+    """Run these segments, or all, until SIGTERM or SIGINT; SIGHUP reads the site file again. Metrics are shown at
+    `listen`, or where the site file says.
 
     Exit code 0, or 1 with the reason on stderr.
     """
     failed = False
     try:
-        asyncio.run(_run(site, only))
+        asyncio.run(_run(site, only, listen))
     except* (OutboxError, OSError) as group:
         failed = True
         for error in _leaves(group):
-            log.error("%s", _sentence(error))  # noqa: TRY400 - what a person must mend needs no traceback
+            log.error(_sentence(error))  # noqa: TRY400 - what a person must mend needs no traceback
     return int(failed)
 
 
-async def _run(site: Site, only: Sequence[str]) -> None:
+async def _run(site: Site, only: Sequence[str], listen: tuple[str, int] | None) -> None:
     stop, reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)
     async with _alive(), kept_small(), asyncio.TaskGroup() as group:
-        segments = _Segments(group)
+        segments = _Segments(group, _Showing(group, only, listen))
         segments.apply(site, only)
         await segments.ready()
         gc.collect()
         gc.freeze()
         notify("READY=1")
-        log.info("running %s", ", ".join(site.identity(name) for name in segments.names))
+        log.info("running", version=VERSION, segments=",".join(segments.names), gateway=site.gateway.id)
         reloading = group.create_task(_reloading(site, only, segments, reload), name="reload")
         await stop.wait()
         notify("STOPPING=1")
@@ -71,25 +75,57 @@ async def _reloading(site: Site, only: Sequence[str], segments: _Segments, reloa
             loaded = await asyncio.to_thread(load, site.path, segments=only or None, before=site)
         except ConfigError as error:
             for problem in error.problems:
-                log.error("%s", problem)  # noqa: TRY400 - what a person must mend needs no traceback
+                log.error(str(problem))  # noqa: TRY400 - what a person must mend needs no traceback
             log.error("not reloaded: the configuration of before is kept")  # noqa: TRY400 - same
         else:
             for warning in loaded.warnings:
-                log.warning("%s", warning)
+                log.warning(str(warning))
             gone = [name for name in only if name not in loaded.site.segments]
             if gone:
-                log.error("not reloaded: segment %s is not in %s any more", gone[0], site.path)
+                log.error(_gone(gone[0], site))
             else:
                 site = loaded.site
                 segments.apply(site, only)
         notify("READY=1")
 
 
+class _Showing:
+    """Metrics while they are wanted; what makes them is not imported before."""
+
+    def __init__(self, group: asyncio.TaskGroup, only: Sequence[str], listen: tuple[str, int] | None) -> None:
+        self._group = group
+        self._only = only
+        self._listen = listen
+        self._settings = Metrics()
+        self._task: asyncio.Task[None] | None = None
+        self.live: dict[str, Parts | None] = {}
+        """The segments that this process should run; None for one that does not just now."""
+
+    def apply(self, settings: Metrics) -> None:
+        """Show it there, and no longer where it was shown."""
+        if self._listen is not None:
+            settings = msgspec.structs.replace(settings, listen=self._listen)
+        if settings == self._settings:
+            return
+        self.stop()
+        self._settings = settings
+        if settings != Metrics():
+            from gateway.visible.shown import show  # noqa: PLC0415 - 1 MB that is not paid for without it
+
+            self._task = self._group.create_task(show(settings, self.live, self._only), name="metrics")
+
+    def stop(self) -> None:
+        """Show it no longer."""
+        if self._task is not None:
+            self._task.cancel()
+
+
 class _Segments:
     """The segments that run, each in its task; a new site is handed to those it is about."""
 
-    def __init__(self, group: asyncio.TaskGroup) -> None:
+    def __init__(self, group: asyncio.TaskGroup, showing: _Showing) -> None:
         self._group = group
+        self._showing = showing
         self._running: dict[str, tuple[asyncio.Queue[Site | None], asyncio.Task[None], asyncio.Event]] = {}
 
     @property
@@ -98,6 +134,7 @@ class _Segments:
 
     def apply(self, site: Site, only: Sequence[str]) -> None:
         """Run the segments of this site: those that are new start, those that are gone end."""
+        self._showing.apply(site.gateway.metrics)
         wanted = [name for name in site.segments if not only or name in only]
         for name in self.names:
             self._running[name][0].put_nowait(site if name in wanted else None)
@@ -114,27 +151,33 @@ class _Segments:
 
     def stop(self) -> None:
         """Let all of them end."""
+        self._showing.stop()
         for news, _, _ in self._running.values():
             news.put_nowait(None)
 
     def _start(self, name: str, site: Site) -> None:
         news: asyncio.Queue[Site | None] = asyncio.Queue()
         ready = asyncio.Event()
-        task = self._group.create_task(_segment(site, name, ready, news), name=f"segment {name}")
+        task = self._group.create_task(_segment(site, name, ready, news, self._showing.live), name=f"segment {name}")
         self._running[name] = (news, task, ready)
 
 
-async def _segment(site: Site, name: str, ready: asyncio.Event, news: asyncio.Queue[Site | None]) -> None:
+async def _segment(
+    site: Site, name: str, ready: asyncio.Event, news: asyncio.Queue[Site | None], live: dict[str, Parts | None]
+) -> None:
     """Run one segment until the news is None. Its nest is made anew only for what it cannot take as it runs."""
     wanted: Site | None = site
     while wanted is not None:
+        live[name] = None
         async with running(wanted, name, VERSION) as segment:
+            live[name] = segment
             ready.set()
             while (wanted := await news.get()) is not None and segment.takes(wanted):
                 await segment.apply(wanted)
-                log.info("%s: reloaded", name)
+                log.info("reloaded", segment=name)
         if wanted is not None:
-            log.warning("%s: starts again with its new configuration", name)
+            log.info("starts again with its new configuration", segment=name)
+    live.pop(name, None)
 
 
 @asynccontextmanager
@@ -175,3 +218,7 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
     return str(error)
+
+
+def _gone(segment: str, site: Site) -> str:
+    return f"not reloaded: segment {segment} is not in {site.path} any more"

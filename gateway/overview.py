@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from gateway.health import DeviceHealth
+from gateway.model import TransitionKind
 
 
 class UplinkView(msgspec.Struct, frozen=True, rename="camel"):
@@ -26,6 +29,14 @@ class UplinkView(msgspec.Struct, frozen=True, rename="camel"):
     """What the centre said that could not be true, or was too much."""
     repeated: int = 0
     """Events sent again because the centre asked for them."""
+    unheard: int = 0
+    """Publications that the broker took although nobody listens."""
+    unanswered: int = 0
+    """Publications that a connection took with it."""
+    connects: int = 0
+    """Connections that were made."""
+    given_up: dict[str, int] = {}
+    """Events that became dead letters since the start, by reason."""
     alarm: str | None = None
     promise: str = ""
     """What a PUBACK is worth, where it is less than a consumer's receipt at the broker (MQTT 3.1.1)."""
@@ -43,6 +54,9 @@ class OutboxView(msgspec.Struct, frozen=True, rename="camel"):
     """The sequence of this epoch up to which the centre has everything."""
     stored: int = 0
     """Events stored since the start."""
+    corrupt: int = 0
+    """Rows that were found damaged since the start."""
+    commits: int = 0
     oldest: float | None = None
     size: int = 0
     max_size: int = 0
@@ -59,6 +73,8 @@ class LocationView(msgspec.Struct, frozen=True, rename="camel"):
 
     reads: int = 0
     decided: int = 0
+    events: dict[TransitionKind, int] = {}
+    """What was decided, by transition."""
     present: int = 0
     late: int = 0
     unplaced: int = 0
@@ -78,6 +94,17 @@ class LocationView(msgspec.Struct, frozen=True, rename="camel"):
     """Identifiers without a GS1 id that are listed."""
 
 
+class ClockView(msgspec.Struct, frozen=True, rename="camel"):
+    """This machine's clock."""
+
+    state: Literal["synchronized", "holdover", "unset"] = "holdover"
+    offset: float = 0.0
+    """Seconds by which it is, or was until it was set within the last minute, believed to be off."""
+    alone: float = 0.0
+    """Seconds since a time service had it in hand."""
+    alarm: str | None = None
+
+
 class Overview(msgspec.Struct, frozen=True, rename="camel"):
     """One segment of the running gateway."""
 
@@ -92,3 +119,4 @@ class Overview(msgspec.Struct, frozen=True, rename="camel"):
     location: LocationView
     devices: tuple[DeviceHealth, ...] = ()
     plain_devices: tuple[str, ...] = ()
+    clock: ClockView = ClockView()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import groupby
@@ -11,11 +11,12 @@ from itertools import groupby
 from drivers.contract import Measurement, Observation
 from gateway.inbox import Inbox, Received
 from gateway.location.engine import Engine, Outcome
+from gateway.logs import get_logger
 from gateway.messages import Composer
-from gateway.model import PresenceChange, Rules, Transition, Work
+from gateway.model import PresenceChange, Rules, Transition, TransitionKind, Work
 from gateway.outbox.store import Outbox
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 TICK = 0.1
 """Seconds between looks at the clock where no deadline is nearer."""
@@ -62,6 +63,7 @@ class Pipeline:
         self.taps: set[Tap] = set()
         self.committed: Callable[[Sequence[Transition]], None] = lambda _stored: None
         self.decided = 0
+        self.events: defaultdict[TransitionKind, int] = defaultdict(int)
         self._inbox = inbox
         self._engine = engine
         self._composer = composer
@@ -109,7 +111,7 @@ class Pipeline:
         apart = self._clock() - asyncio.get_running_loop().time()
         before, self._apart = self._apart, apart
         if before is not None and abs(apart - before) > SET:
-            log.warning("the host's clock was set by %+.0f s: what is present stays present", apart - before)
+            log.warning("the host's clock was set: what is present stays present", seconds=round(apart - before))
             self._store(self._engine.step(apart - before))
 
     def _is_stored(self, events: int) -> None:
@@ -166,6 +168,8 @@ class Pipeline:
                 self._told(transition)
         drafts = tuple(map(self._composer.epcis, transitions))
         self.decided += len(drafts)
+        for one in transitions:
+            self.events[one.kind] += 1
         self._waiting += len(drafts)
         stored = partial(self._is_stored, len(drafts)), partial(self.committed, transitions)
         return Work(drafts, presence, stored)
@@ -177,7 +181,7 @@ class Pipeline:
             await asyncio.sleep(interval)
             if self._inbox.dropped > shed:
                 more, shed = self._inbox.dropped - shed, self._inbox.dropped
-                log.warning("%d reads were shed: devices read faster than this box decides and stores", more)
+                log.warning("reads were shed: devices read faster than this box decides and stores", reads=more)
             touched = self._engine.touched(WRITE_BACK)
             if touched:
                 self._outbox.touch(touched)

@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 
 import msgspec
 
 from gateway.answers import Answers, Parts, of_segment
+from gateway.clock_watch import ClockWatch
 from gateway.config.site import Segment, Site
 from gateway.control.server import ControlServer
-from gateway.describe import printable
 from gateway.devices import Devices, Surroundings, devices
 from gateway.health import DeviceBoard, DeviceHealth
 from gateway.history import History
 from gateway.identity.directory import Directory
 from gateway.inbox import Inbox
 from gateway.location.engine import Engine
+from gateway.logs import get_logger
 from gateway.messages import Composer, whole
 from gateway.model import Draft, Work
+from gateway.outages import Outages
 from gateway.outbox.store import Outbox, open_outbox
 from gateway.outputs import Signalling, given
 from gateway.pipeline import Pipeline
 from gateway.reconcile import Reconciler
 from gateway.supervisor import Backoff
 from gateway.uplink.link import Uplink, uplink
+from gateway.uplink.status import UplinkStatus
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 IDENTITIES = 2048
@@ -46,6 +48,7 @@ class Pace(msgspec.Struct, frozen=True):
 
     write_back: float = 20.0
     health: float = 60.0
+    clock: float = 5.0
     backoff: Backoff = Backoff()
 
 
@@ -58,16 +61,11 @@ async def running(
     segment = site.segments[name]
     composer = Composer(site.gateway, name, segment.rules.read_points)
     async with AsyncExitStack() as nest:
-        outbox = await nest.enter_async_context(
-            open_outbox(
-                site.gateway.state_dir / name,
-                name,
-                segment.outbox,
-                clock=clock,
-                declare=Composer(site.gateway, name, {}).loss,
-            )
-        )
-        link = await nest.enter_async_context(uplink(site, segment, outbox, version=version, clock=clock))
+        outbox = await nest.enter_async_context(_outbox(site, segment, clock))
+        watch = ClockWatch(site.gateway.state_dir / name, clock)
+        uplinks = uplink(site, segment, outbox, version=version, clock=clock, unset=watch.wait)
+        link = await nest.enter_async_context(uplinks)
+        outages = Outages(log, time.monotonic, segment=name)
         inbox = Inbox(clock)
         directory = Directory(segment.identities, IDENTITIES)
         engine = _engine(segment, directory, outbox)
@@ -79,7 +77,7 @@ async def running(
         pipeline.committed = signalling.committed
         around = Surroundings(
             put=inbox.put,
-            changed=lambda health: _tell(health, composer, outbox, clock()),
+            changed=lambda health: _changed(health, composer, outbox, outages, clock()),
             clock=clock,
             interface=segment.device_interface,
             base=str(site.path.parent),
@@ -88,12 +86,18 @@ async def running(
         )
         running_devices = await nest.enter_async_context(devices(around, of_segment(site, name)))
         await nest.enter_async_context(given(signalling, partial(_offline, link, running_devices)))
-        made = outbox, inbox, composer, directory, engine, pipeline, history, link, running_devices
+        made = outbox, inbox, composer, directory, engine, pipeline, history, link, running_devices, watch
         parts = Parts(site, segment, version, clock(), *made)
-        await nest.enter_async_context(_repeating(parts, composer, pace.health, clock))
+        await nest.enter_async_context(_telling(parts, outages, pace, clock))
         await nest.enter_async_context(_reconciling(parts, composer, clock))
         await nest.enter_async_context(_answering(parts, name, clock))
         yield parts
+
+
+def _outbox(site: Site, segment: Segment, clock: Callable[[], float]) -> AbstractAsyncContextManager[Outbox]:
+    declare = Composer(site.gateway, segment.name, {}).loss
+    folder = site.gateway.state_dir / segment.name
+    return open_outbox(folder, segment.name, segment.outbox, clock=clock, declare=declare)
 
 
 def _engine(segment: Segment, directory: Directory, outbox: Outbox) -> Engine:
@@ -122,28 +126,80 @@ async def _deciding(pipeline: Pipeline, inbox: Inbox, outbox: Outbox, pace: Pace
         writing_back.cancel()
         while not (await asyncio.wait({deciding}, timeout=GRACE))[0]:
             if outbox.stats.full:
-                log.error("%d reads are given up undecided at the end: %s", inbox.waiting, outbox.stats.cause)
+                log.error("reads are given up undecided at the end", reads=inbox.waiting, cause=outbox.stats.cause)
                 deciding.cancel()
 
 
 @asynccontextmanager
-async def _repeating(
-    parts: Parts, composer: Composer, interval: float, clock: Callable[[], float]
-) -> AsyncIterator[None]:
-    board = DeviceBoard("uplink", clock, lambda health: _tell(health, composer, parts.outbox, clock()))
-    parts.uplink.on_alarm = lambda alarm: board.say("degraded" if alarm else "online", alarm or "")
+async def _telling(parts: Parts, outages: Outages, pace: Pace, clock: Callable[[], float]) -> AsyncIterator[None]:
+    """Tell of uplink and clock where they need a person, and again every minute of what is not well."""
+    told = partial(_tell, composer=parts.composer, outbox=parts.outbox, clock=clock)
+    link, watch = DeviceBoard("uplink", clock, told), DeviceBoard("clock", clock, told)
+    outage = partial(_uplink_is, parts.uplink, outages)
 
-    async def repeat() -> None:
-        while True:
-            await asyncio.sleep(interval)
-            troubled = (board.now,) if board.now.state == "degraded" else ()
-            for health in (*parts.devices.health, *troubled):
-                parts.uplink.publish_unstored("health", health.device, whole(_draft(health, composer, clock())))
+    def alarmed(alarm: str | None) -> None:
+        link.say("degraded" if alarm else "online", alarm or "")
+        outage()
 
+    parts.uplink.on_alarm = alarmed
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(repeat(), name="health")
+        tasks = [
+            group.create_task(_repeat(parts, outages, (link, watch), pace.health, clock), name="health"),
+            group.create_task(_follow(parts.uplink, outage), name="uplink log"),
+            group.create_task(_watch_clock(parts, watch, outages, pace.clock), name="clock"),
+        ]
         yield
-        task.cancel()
+        for task in tasks:
+            task.cancel()
+    await asyncio.to_thread(parts.clock.write)
+
+
+async def _repeat(
+    parts: Parts, outages: Outages, boards: Sequence[DeviceBoard], interval: float, clock: Callable[[], float]
+) -> None:
+    while True:
+        await asyncio.sleep(interval)
+        troubled = [board.now for board in boards if board.now.state == "degraded"]
+        outages.keep({health.device for health in parts.devices.health} | {"uplink", "clock"})
+        for health in (*parts.devices.health, *troubled):
+            message = whole(_draft(health, parts.composer, clock()))
+            parts.uplink.publish_unstored("health", health.device, message)
+        for health in parts.devices.health:  # of a device out of its mind not every change was told
+            outages.tell(health.device, health.state, health.cause, device=health.device)
+
+
+def _uplink_is(link: Uplink, outages: Outages) -> None:
+    status = link.status
+    if status.state == "online" and status.alarm:
+        outages.tell("uplink", "degraded", status.alarm)
+    else:
+        outages.tell("uplink", status.state, status.cause)
+
+
+async def _follow(link: Uplink, outage: Callable[[], None]) -> None:
+    """The uplink's outages, for the log."""
+    while True:
+        outage()
+        before = link.status
+        await link.until(partial(_differs, before=before))
+
+
+def _differs(now: UplinkStatus, before: UplinkStatus) -> bool:
+    return (now.state, now.cause) != (before.state, before.cause)
+
+
+async def _watch_clock(parts: Parts, board: DeviceBoard, outages: Outages, interval: float) -> None:
+    """An alarm of the clock is an event where it begins and where it ends."""
+    alarmed = False
+    while True:
+        alarm = parts.clock.look().alarm
+        if alarm or alarmed:
+            alarmed = bool(alarm)
+            board.say("degraded" if alarm else "online", alarm or "")
+            outages.tell("clock", board.now.state, board.now.cause)
+        if parts.clock.due:
+            await asyncio.to_thread(parts.clock.write)
+        await asyncio.sleep(interval)
 
 
 @asynccontextmanager
@@ -168,12 +224,13 @@ async def _answering(parts: Parts, name: str, clock: Callable[[], float]) -> Asy
             yield
 
 
-def _tell(health: DeviceHealth, composer: Composer, outbox: Outbox, now: float) -> None:
-    quiet = health.state in ("online", "connecting")
-    log.log(
-        logging.INFO if quiet else logging.WARNING, "%s: %s: %s", health.device, health.state, printable(health.cause)
-    )
+def _changed(health: DeviceHealth, composer: Composer, outbox: Outbox, outages: Outages, now: float) -> None:
+    outages.tell(health.device, health.state, health.cause, device=health.device)
     outbox.put(Work((_draft(health, composer, now),)))
+
+
+def _tell(health: DeviceHealth, composer: Composer, outbox: Outbox, clock: Callable[[], float]) -> None:
+    outbox.put(Work((_draft(health, composer, clock()),)))
 
 
 def _draft(health: DeviceHealth, composer: Composer, now: float) -> Draft:

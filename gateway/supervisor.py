@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,8 +11,9 @@ import msgspec
 
 from drivers.contract import Batch, Driver, DriverError, Outputs, Read, Signal, Status
 from gateway.health import DeviceBoard, DeviceState
+from gateway.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 class Backoff(msgspec.Struct, frozen=True):
@@ -87,7 +87,7 @@ class Supervisor:
             # sys.exit() is one, and one that lets the end of a task of its own pass for ours.
             if isinstance(error, asyncio.CancelledError) and _cancelled():
                 raise
-            log.exception("%s: bug in its driver", self._device)
+            log.exception("bug in a driver", device=self._device)
             cause = f"bug in the driver, reported in the log: {type(error).__name__}: {error}"
             return self._failed("degraded", cause), None
         return self._failed("offline", "the device ended the connection"), None

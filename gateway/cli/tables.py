@@ -99,6 +99,8 @@ def print_overview(overview: Overview, now: float, console: Console | None = Non
         table.add_row("gates", ", ".join(f"{name} {'open' if on else 'closed'}" for name, on in location.gates.items()))
     if location.identities or location.orphans:
         table.add_row("identities", f"{location.identities} mapped, {location.orphans} read without a GS1 id")
+    if overview.clock.alarm:
+        table.add_row("clock", f"[red]{escape(overview.clock.alarm)}[/]")
     if overview.plain_devices:
         table.add_row("accepts plain", ", ".join(overview.plain_devices))
     console.print(table)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway.config import models, site
 from gateway.config.references import Feed
-from gateway.config.values import parse_url
+from gateway.config.values import parse_listen, parse_url
 from gateway.identity.mapping import IdentityMap
 from gateway.model import ByDirection, Gate, Port, ReadPoint, Rules
 
@@ -33,6 +33,7 @@ def build(
             identifiers=gateway.identifiers,
             state_dir=base / gateway.state_dir,
             run_dir=base / gateway.run_dir,
+            metrics=_metrics(gateway.metrics, base),
         ),
         segments={
             name: _segment(name, segment, base, _rules(name, segment, points, placed, devices), identities.get(name))
@@ -42,6 +43,13 @@ def build(
         devices=dict(devices),
         path=path,
         digest=digest,
+    )
+
+
+def _metrics(metrics: models.Metrics, base: Path) -> site.Metrics:
+    return site.Metrics(
+        listen=parse_listen(metrics.listen) if metrics.listen else None,
+        textfile=base / metrics.textfile if metrics.textfile else None,
     )
 
 

@@ -13,6 +13,7 @@ from gateway.config.values import (
     BrokerUrl,
     Disposition,
     Interface,
+    Listen,
     Name,
     Pattern,
     Presence,
@@ -25,6 +26,15 @@ WhenFull = Literal["keep", "drop_oldest", "refuse"]
 Patterns = Annotated[tuple[Pattern, ...], Field(strict=False)]
 Decibel = Annotated[float, Field(ge=-40, le=40)]
 Dbm = Annotated[float, Field(ge=-120, le=30)]
+
+
+class Metrics(Settings):
+    """Where a process shows how it is; without these, nowhere."""
+
+    listen: Listen | None = Field(None, examples=["127.0.0.1:9464"])
+    """Address and port of `/metrics` and `/healthz`, in plain HTTP, for everybody who can reach it."""
+    textfile: str | None = Field(None, examples=["/var/lib/prometheus/node-exporter"])
+    """The folder of a node-exporter's textfile collector: `readpoint.prom` is written there every 15 s."""
 
 
 class Gateway(Settings):
@@ -42,6 +52,8 @@ class Gateway(Settings):
     """A folder in here for each segment: outbox, lock, quarantine."""
     run_dir: str = "/run/readpoint"
     """The local control socket of each segment stands here."""
+    metrics: Metrics = Metrics()
+    """Where this gateway shows how it is, for Prometheus."""
 
 
 class Tls(Settings):

@@ -92,6 +92,13 @@ class Device(msgspec.Struct, frozen=True):
     signals: tuple[Rule, ...] = ()
 
 
+class Metrics(msgspec.Struct, frozen=True):
+    """Where this process shows how it is: an address (host, port), a folder for text files."""
+
+    listen: tuple[str, int] | None = None
+    textfile: Path | None = None
+
+
 class Gateway(msgspec.Struct, frozen=True):
     """The box itself."""
 
@@ -101,6 +108,7 @@ class Gateway(msgspec.Struct, frozen=True):
     identifiers: Literal["epc_urn", "digital_link"] = "epc_urn"
     state_dir: Path = Path("/var/lib/readpoint")
     run_dir: Path = Path("/run/readpoint")
+    metrics: Metrics = Metrics()
 
 
 class Site(msgspec.Struct, frozen=True):

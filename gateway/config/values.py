@@ -21,6 +21,7 @@ NAME = r"^[a-z0-9-]{1,24}$"
 """Names of gateways, sites, segments, read points and devices: they become levels of topics."""
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
 _SGLN = "urn:epc:id:sgln:"
+_LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):(\d{1,5})")
 _INTERFACE = re.compile(r"[^\s/:]{1,15}")
 
 
@@ -75,6 +76,19 @@ def _address(text: str) -> str:
         ipaddress.ip_address(text)
     except ValueError as error:
         raise ValueError(f"'{text}' is no IP address: write this machine's own, as in 10.20.0.7") from error
+    return text
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """`127.0.0.1:9464`, `[::1]:9464` → address and port. ValueError says what to write."""
+    found = _LISTEN.fullmatch(text)
+    if found is None or not 0 < int(found[3]) < 2**16:
+        raise ValueError(f"'{text}' is no address to listen on: write one with a port, as in 127.0.0.1:9464")
+    return _address(found[1] or found[2]), int(found[3])
+
+
+def _listen(text: str) -> str:
+    parse_listen(text)
     return text
 
 
@@ -151,6 +165,7 @@ def _hint(schema: dict[str, Any]) -> Any:
 Name = Annotated[str, AfterValidator(_name), _hint({"pattern": NAME})]
 BrokerUrl = Annotated[str, AfterValidator(_url), _hint({"pattern": r"^mqtts?://[^\s/@]+/?$"})]
 Address = Annotated[str, AfterValidator(_address)]
+Listen = Annotated[str, AfterValidator(_listen)]
 Interface = Annotated[str, AfterValidator(_interface)]
 Timezone = Annotated[str, AfterValidator(_timezone)]
 Uri = Annotated[str, AfterValidator(_uri), _hint({"pattern": r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$"})]

@@ -7,7 +7,6 @@ number of those who ask at once, and who does not read what he asked for is drop
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -15,8 +14,9 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 from gateway.control import access, protocol
+from gateway.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 MAX_CLIENTS = 32
 
@@ -98,7 +98,7 @@ class ControlServer:
         if isinstance(request, protocol.CHANGES):
             if right != "change":
                 raise ValueError(f"not allowed: to change something, be in group {access.CHANGERS}")
-            log.info("control: user %d asks %s", who.uid, request)
+            log.debug("asked over the control socket", user=who.uid, request=request)
             await self._note(who.uid, request)
         gone = asyncio.ensure_future(_gone(reader))
         sender = asyncio.ensure_future(self._send(request, writer))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Literal
+from typing import Literal, NamedTuple
 
 ClockState = Literal["synchronized", "holdover", "unset"]
 
 TIME_ERROR = 5
 """adjtimex(2): the clock is not synchronized."""
+
+_STA_UNSYNC = 0x0040
+_STA_NANO = 0x2000
 
 PLAUSIBLE = 1767225600.0
 """2026-01-01: no gateway of this version ran before; an earlier clock was never set."""
@@ -19,10 +22,40 @@ _EVERY = 10.0
 _libc = ctypes.CDLL(None)
 
 
+class Kernel(NamedTuple):
+    """Whether a time service disciplines the clock, and by how many seconds it is believed to be off."""
+
+    synchronized: bool
+    offset: float
+
+
+class _Timex(ctypes.Structure):
+    """The beginning of struct timex; `modes` 0 only reads, which everybody may."""
+
+    _fields_ = (
+        ("modes", ctypes.c_int),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("rest", ctypes.c_char * 512),
+    )
+
+
+def kernel() -> Kernel:
+    """adjtimex(2): what is still to be corrected, or where that is more, the estimated error of a time service."""
+    timex = _Timex()
+    state = int(_libc.adjtimex(ctypes.byref(timex)))
+    synchronized = 0 <= state < TIME_ERROR and not timex.status & _STA_UNSYNC
+    offset = timex.offset / (1e9 if timex.status & _STA_NANO else 1e6)
+    estimated = timex.esterror / 1e6 if synchronized else 0.0  # it means nothing before
+    return Kernel(synchronized, offset if abs(offset) >= estimated else estimated)
+
+
 def kernel_synchronized() -> bool:
-    """adjtimex(2) in read mode: true when a time service disciplines the clock."""
-    timex = ctypes.create_string_buffer(512)  # struct timex, `modes` 0: only the returned state is of interest
-    return 0 <= int(_libc.adjtimex(timex)) < TIME_ERROR
+    """Whether a time service disciplines the clock."""
+    return kernel().synchronized
 
 
 def clock_state(now: float) -> ClockState:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import sqlite3
@@ -11,10 +10,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gateway.logs import get_logger
 from gateway.outbox import database, high_water
 from gateway.outbox.values import OutboxDamaged
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 FOLDER = "quarantine"
 KEPT = 3
@@ -44,7 +44,8 @@ def open_or_set_aside(folder: Path, now: float) -> tuple[sqlite3.Connection, boo
     aside = _set_aside(folder, now)
     flag.unlink()
     if aside is not None:
-        log.error("%s; it is set aside in %s, a new stream begins, and what is whole is saved from it", cause, aside)
+        said = f"{cause}; it is set aside, a new stream begins, and what is whole is saved from it"
+        log.error(said, aside=aside)
     return database.open_file(path), aside is not None
 
 

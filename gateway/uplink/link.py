@@ -13,7 +13,6 @@ from gateway import topics
 from gateway.config.site import Segment, Site
 from gateway.messages import Composer, Epoch
 from gateway.model import Channel
-from gateway.outbox.host_clock import PLAUSIBLE
 from gateway.outbox.values import EpochState, OutboxError
 from gateway.uplink.causes import ConnectError
 from gateway.uplink.connection import Closed, Connection, Granted, Listener, Offer
@@ -43,13 +42,15 @@ async def uplink(
     on_request: Callable[[Request], str | None] | None = None,
     version: str,
     clock: Callable[[], float] = time.time,
+    unset: Callable[[], str | None] = lambda: None,
 ) -> AsyncIterator[Uplink]:
     """Events go out while inside; leaving sends what is left for at most `grace` seconds and says `offline`.
 
     `on_request` is called in the loop for each valid request of the centre, and says why it cannot be met, if so.
     Entering never waits for the broker.
+    `unset` says why TLS must wait while the clock is not set.
     """
-    link = Uplink(site, segment, outbox, on_request=on_request, version=version, clock=clock)
+    link = Uplink(site, segment, outbox, on_request=on_request, version=version, clock=clock, unset=unset)
     identity = site.identity(segment.name)
     async with asyncio.TaskGroup() as tasks:
         running = [
@@ -77,6 +78,7 @@ class Uplink:
         on_request: Callable[[Request], str | None] | None,
         version: str,
         clock: Callable[[], float],
+        unset: Callable[[], str | None],
     ) -> None:
         self._site = site
         self._segment = segment
@@ -85,6 +87,7 @@ class Uplink:
         self.on_request = on_request
         self._version = version
         self._clock = clock
+        self._unset = unset
         self._loop = asyncio.get_running_loop()
         self._composer = Composer(site.gateway, segment.name, {})
         self._names = (site.gateway.site, segment.name, site.gateway.id)
@@ -185,8 +188,9 @@ class Uplink:
 
     async def _attempt(self) -> float:
         """One connection, from its dialling to its end; seconds to wait before the next."""
-        if self._settings.secure and self._clock() < PLAUSIBLE:
-            self._become("offline", "clock not set: TLS waits for a time after 2026-01-01; is there a time service?")
+        unset = self._unset() if self._settings.secure else None
+        if unset is not None:
+            self._become("offline", unset)
             return self._reconnecting.failed("unreachable")
         listener = Listener(self.sender.acked, self._received)
         offer = Offer(

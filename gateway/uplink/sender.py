@@ -19,11 +19,12 @@ from gateway.messages import MAX_PAYLOAD
 from gateway.outbox.values import Lane, OutboxError, Row
 from gateway.uplink.batches import EVENT_TYPE, MANY, Publication, group, halves, rowids
 from gateway.uplink.connection import Connection, Granted
-from gateway.uplink.policy import Width, retry_delay, shares
+from gateway.uplink.policy import Portion, Width, retry_delay, shares
 from gateway.uplink.queue import LANES, Queue
 from gateway.uplink.reasons import FAILURE, PACKET_TOO_LARGE, hexadecimal, remedy
 from gateway.uplink.status import Tally
 from gateway.uplink.suspects import Suspects
+from gateway.uplink.timings import Timings
 
 _CLAIM_ROWS = 1000
 _CLAIM_BYTES = 1_000_000
@@ -68,6 +69,7 @@ class Sender:
         self._settings = settings
         self._topic = topic
         self._tally = tally
+        self.timings = Timings()
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._connection: Connection | None = None
@@ -79,6 +81,8 @@ class Sender:
         self._held: list[tuple[float, Publication]] = []
         self._posts: deque[Post] = deque()
         self._width = Width(settings.window)
+        self._portion = Portion(MAX_PAYLOAD)
+        self._turned = 0.0
         self._paused: set[Lane] = set()
         self._suspects = Suspects()
         self._sound = False
@@ -100,8 +104,11 @@ class Sender:
 
     @property
     def oldest(self) -> float | None:
-        """When the oldest unanswered publication was sent, in the loop's time."""
-        return next((flight.sent for flight in self._flights.values()), None)
+        """Since when the oldest unanswered publication is awaited, in the loop's time: was sent, or its turn came.
+
+        A broker answers in order (MQTT 5.0, section 4.6): what waits behind others on a slow line is not overdue.
+        """
+        return next((max(flight.sent, self._turned) for flight in self._flights.values()), None)
 
     def attach(self, connection: Connection, granted: Granted) -> None:
         """Send over this connection from now on."""
@@ -119,6 +126,8 @@ class Sender:
         self._idle.clear()
         flights, self._flights = list(self._flights.values()), {}
         self._tally.unanswered += len(flights)
+        if flights and not (self._sound or broken):
+            self._portion.halve()
         claimed = [flight.publication for flight in flights if flight.publication is not None]
         claimed += [publication for _, publication in self._held]
         for lane in LANES:
@@ -189,20 +198,24 @@ class Sender:
         settled: list[int] = []
         self._sound = True
         for packet, code in acks:
+            oldest, awaited = next(iter(self._flights), None), self.oldest
             flight = self._flights.pop(packet, None)
             if flight is None:
                 continue
+            if packet == oldest and awaited is not None:
+                self._portion.fit(self._loop.time() - awaited)
+                self._turned = self._loop.time()
             if flight.publication is None:
                 if flight.post is not None and flight.post.answered is not None and not flight.post.answered.done():
                     flight.post.answered.set_result(code)
                 continue
-            self._answered(flight.publication, code, settled)
+            self._answered(flight.publication, code, settled, self._loop.time() - flight.sent)
         if settled:
             with contextlib.suppress(OutboxError):
                 self._queue.settle(settled)
         self._wake.set()
 
-    def _answered(self, publication: Publication, code: int, settled: list[int]) -> None:
+    def _answered(self, publication: Publication, code: int, settled: list[int], took: float) -> None:
         rows = publication.rowids
         self._in_flight[publication.lane] -= 1
         self._suspects.answered(rows)
@@ -210,6 +223,7 @@ class Sender:
             self._refused(publication, code)
             return
         self._tally.accepted(code, len(rows), self._loop.time())
+        self.timings.acknowledged(publication.rows, publication.lane, took, self._clock())
         self._width.widen()
         self._paused.discard(publication.lane)
         settled += rows
@@ -267,8 +281,8 @@ class Sender:
 
     @property
     def _limit(self) -> int:
-        """Bytes of a payload that the broker takes."""
-        return min(MAX_PAYLOAD, self._granted.maximum_packet - _PACKET_OVERHEAD)
+        """Bytes of a payload that the broker takes, and the line carries in good time."""
+        return min(self._portion.now, self._granted.maximum_packet - _PACKET_OVERHEAD)
 
     def _places(self, lane: Lane) -> int:
         """How many more publications of the lane may be sent now."""

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.clock_watch import ClockWatch
 from gateway.config.site import Outbox as OutboxSettings
 from gateway.config.site import Tls
 from gateway.model import Work
+from gateway.outbox.host_clock import Kernel
 from gateway.outbox.store import Outbox, open_outbox
 from gateway.uplink.link import uplink
 from gateway.uplink.requests import Request
@@ -285,7 +287,9 @@ async def test_without_a_clock_tls_waits_and_recording_goes_on(mosquitto: Broker
         await outbox.flush()
         site, segment = site_for(broker.port, pki.client(IDENTITY))
         with subscriber(broker) as centre:
-            async with uplink(site, segment, outbox, version="1", clock=lambda: now[0]) as link, asyncio.timeout(30):
+            watch = ClockWatch(tmp_path, lambda: now[0], lambda: now[0], lambda: Kernel(synchronized=False, offset=0.0))
+            link_of = uplink(site, segment, outbox, version="1", clock=lambda: now[0], unset=watch.wait)
+            async with link_of as link, asyncio.timeout(30):
                 status = await link.until(lambda status: status.state != "connecting")
                 assert (status.state, "clock not set" in status.cause) == ("offline", True)
                 now[0] = 1_790_000_000.0

@@ -128,6 +128,7 @@ def test_the_manual_explains_every_code() -> None:
 
 TABLES = {
     "gateway": "Gateway",
+    "metrics": "Metrics",
     "segments": "Segment",
     "uplink": "Uplink",
     "uplink.tls": "Tls",

@@ -1,0 +1,78 @@
+"""As much of HTTP/1.1 (RFC 9112) as a scrape needs: GET and HEAD, one request a connection, everything bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple
+
+MAX_CLIENTS = 8
+PATIENCE = 5.0
+"""Seconds for a request to come and its answer to leave."""
+
+_LONGEST = 8192
+"""Bytes of a request."""
+
+
+class Answer(NamedTuple):
+    """Status code with its phrase, content type, content."""
+
+    status: str
+    kind: str
+    content: bytes
+
+
+Asked = Callable[[str], Answer | None]
+"""The answer to GET of a path; None where there is nothing."""
+
+_TEXT = "text/plain; charset=utf-8"
+
+
+class Listener:
+    """Answers `asked`; whoever is slow, talks too much or comes in crowds is dropped."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._clients = 0
+
+    async def serve(self, host: str, port: int) -> asyncio.Server:
+        """Listen there. OSError where that cannot be."""
+        return await asyncio.start_server(self._client, host, port, limit=_LONGEST)
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._clients += 1
+        try:
+            if self._clients <= MAX_CLIENTS:
+                async with asyncio.timeout(PATIENCE):
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    writer.write(self._answer(head))
+                    await writer.drain()
+                    writer.write_eof()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            writer.transport.abort()
+        finally:
+            self._clients -= 1
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    def _answer(self, head: bytes) -> bytes:
+        words = head.partition(b"\r\n")[0].decode("latin-1").split(" ")
+        if len(words) != 3 or not words[2].startswith("HTTP/1."):
+            return _message(Answer("400 Bad Request", _TEXT, b"this is no HTTP/1.1 request\n"))
+        method, target, _ = words
+        if method not in ("GET", "HEAD"):
+            return _message(Answer("405 Method Not Allowed", _TEXT, b"GET it\n"), "Allow: GET, HEAD\r\n")
+        answer = self._asked(target.partition("?")[0])
+        if answer is None:
+            answer = Answer("404 Not Found", _TEXT, b"there are /metrics and /healthz\n")
+        return _message(answer, empty=method == "HEAD")
+
+
+def _message(answer: Answer, extra: str = "", *, empty: bool = False) -> bytes:
+    head = (
+        f"HTTP/1.1 {answer.status}\r\nContent-Type: {answer.kind}\r\nContent-Length: {len(answer.content)}\r\n"
+        f"Cache-Control: no-store\r\nConnection: close\r\n{extra}\r\n"
+    )
+    return head.encode() + (b"" if empty else answer.content)
