@@ -25,15 +25,12 @@ def identities() -> Mapping[str, str]:
     }
 
 
-async def missing() -> str | None:
-    """Why there are no beacons here, and how to get them; None where nothing is missing."""
-    lacking = await bus.missing()
-    return None if lacking is None else f"no beacons in this demo: {lacking}"
-
-
 @asynccontextmanager
 async def cages() -> AsyncIterator[dict[str, str]]:
-    """The variables under which a process finds the BlueZ that hears them."""
+    """The variables under which a process finds the BlueZ that hears them. Raises `bus.Missing`."""
+    lacking = await bus.missing()
+    if lacking is not None:
+        raise bus.Missing(lacking)
     from simulators.ble_tags.bluez import SimulatedBlueZ, simulated_bluez  # noqa: PLC0415 - only where there is D-Bus
 
     async def push(bluez: SimulatedBlueZ) -> None:

@@ -88,14 +88,14 @@ class Result(msgspec.Struct, frozen=True):
 
 async def show(plan: Plan, screen: Screen) -> Result:
     """Run for about `plan.seconds`. RuntimeError or OSError if it cannot even begin."""
-    seen = await stage.cast(plan.host)
     with _folder(plan.folder) as folder:
         async with AsyncExitStack() as stack:
+            seen = await stack.enter_async_context(stage.cast(plan.host))
             cable = Cable()
             where, site = await stack.enter_async_context(_built(folder, seen, cable, plan))
             central = Central(lambda name, event: screen.event(caption(name, event)))
             await stack.enter_async_context(subscribed(folder, where, central))
-            gateway = GatewayProcess(folder, site.site, seen.segments, site.variables)
+            gateway = GatewayProcess(folder, site, seen.segments, seen.variables)
             tally = Tally(seen.segments)
             with screen.shown(f"{seen.who} → {where.name}, MQTT {where.protocol}, {where.security}", seen.missing):
                 async with gateway.running(), _counting(gateway, central, screen, tally, plan.seconds):
@@ -110,7 +110,7 @@ async def show(plan: Plan, screen: Screen) -> Result:
 
 
 @asynccontextmanager
-async def _built(folder: Path, seen: stage.Cast, cable: Cable, plan: Plan) -> AsyncIterator[tuple[Broker, stage.Stage]]:
+async def _built(folder: Path, seen: stage.Cast, cable: Cable, plan: Plan) -> AsyncIterator[tuple[Broker, Path]]:
     """Broker, cable and devices at work."""
     stage.certify(folder, seen)
     async with AsyncExitStack() as stack:

@@ -12,30 +12,38 @@ from gateway.demo.belt import belt
 from gateway.demo.broker import Broker
 from gateway.demo.floor import readers
 from gateway.demo.yard import yard
+from simulators.ble_tags.bus import Missing
 
 
 class Cast(NamedTuple):
-    """The segments there are, and what to say of the devices; `missing` says what cannot be played here, and why."""
+    """The segments there are, and what to say of the devices; `missing` says what cannot be played here, and why.
+
+    `variables` is what the gateway needs in its environment.
+    """
 
     segments: tuple[str, ...]
     who: str
     missing: str | None = None
-
-
-class Stage(NamedTuple):
-    """The site file, and the variables the gateway needs in its environment."""
-
-    site: Path
     variables: Mapping[str, str] = {}
 
 
-async def cast(host: str | None) -> Cast:
-    """What is shown: all families of devices, or the reader at `host`."""
+@asynccontextmanager
+async def cast(host: str | None) -> AsyncIterator[Cast]:
+    """What is shown: all families of devices, beacons if these can be played here, or the reader at `host`."""
     if host is not None:
-        return Cast(("rfid",), f"the reader at {host}")
-    missing = await cages.missing()
-    segments = ("rfid", "yard") if missing else ("rfid", "ble", "yard")
-    return Cast(segments, f"a simulated warehouse, {len(segments)} segments", missing)
+        yield Cast(("rfid",), f"the reader at {host}")
+        return
+    who = "a simulated warehouse, {} segments"
+    async with AsyncExitStack() as stack:
+        try:
+            variables = await stack.enter_async_context(cages.cages())
+        except (Missing, OSError) as lacking:
+            seen = Cast(
+                ("rfid", "yard"), who.format(2), f"no beacons in this demo: {lacking or 'D-Bus does not answer'}"
+            )
+        else:
+            seen = Cast(("rfid", "ble", "yard"), who.format(3), variables=variables)
+        yield seen
 
 
 def certify(folder: Path, seen: Cast) -> None:
@@ -46,23 +54,21 @@ def certify(folder: Path, seen: Cast) -> None:
 @asynccontextmanager
 async def played(
     folder: Path, seen: Cast, where: Broker, uplink: int, host: str | None, seconds: float
-) -> AsyncIterator[Stage]:
-    """The devices at work; their segments send to port `uplink`."""
+) -> AsyncIterator[Path]:
+    """The devices at work, and their site file; their segments send to port `uplink`."""
     if host is not None:
-        yield Stage(site.write(folder, site.own(where, uplink, *address(host))))
+        yield site.write(folder, site.own(where, uplink, *address(host)))
         return
     async with AsyncExitStack() as stack:
-        variables = {}
         if "ble" in seen.segments:
             (folder / site.CAGES).write_text(site.identity_map(cages.identities()))
-            variables = await stack.enter_async_context(cages.cages())
         ports = {
             **await stack.enter_async_context(belt()),
             **await stack.enter_async_context(yard(folder)),
             **await stack.enter_async_context(readers(seconds)),
         }
         text = site.simulated(where, uplink, ports, beacons="ble" in seen.segments)
-        yield Stage(site.write(folder, text), variables)
+        yield site.write(folder, text)
 
 
 def address(host: str) -> tuple[str, int]:

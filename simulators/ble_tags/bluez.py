@@ -15,7 +15,7 @@ from typing import Any, Final
 from dbus_fast import BusType, Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
-from simulators.ble_tags.bus import PATIENCE, PYTHON, ended, private_bus
+from simulators.ble_tags.bus import PATIENCE, PYTHON, Missing, ended, private_bus
 from simulators.ble_tags.payloads import Payload
 
 _MOCK: Final = "org.freedesktop.DBus.Mock"
@@ -55,7 +55,9 @@ class SimulatedBlueZ:
             start_new_session=True,
         )
         async with asyncio.timeout(PATIENCE):
-            while not await self._owned():  # noqa: ASYNC110 - another process comes up: there is no event of ours
+            while not await self._owned():
+                if self._process.returncode is not None:
+                    raise Missing("the simulated BlueZ (python3-dbusmock) does not start")
                 await asyncio.sleep(0.02)
         for adapter in self._adapters:
             await self.plug(adapter)

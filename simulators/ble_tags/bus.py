@@ -33,7 +33,7 @@ PYTHON: Final = "/usr/bin/python3"
 
 
 class Missing(Exception):
-    """A program is not installed. The message says which package brings it."""
+    """A program is not installed, or does not start. The message says which package brings it, or why not."""
 
 
 async def missing() -> str | None:
@@ -61,19 +61,29 @@ async def private_bus() -> AsyncIterator[str]:
     with tempfile.TemporaryDirectory(prefix="readpoint-bus-") as folder:
         socket, file = Path(folder) / "bus", Path(folder) / "bus.conf"
         file.write_text(_CONFIGURATION.format(socket=socket))
-        daemon = await asyncio.create_subprocess_exec(
-            *("dbus-daemon", f"--config-file={file}", "--nofork", "--nopidfile", "--print-address"),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for us: we end it
-        )
+        log = Path(folder) / "bus.log"
+        with log.open("wb") as said:
+            daemon = await asyncio.create_subprocess_exec(
+                *("dbus-daemon", f"--config-file={file}", "--nofork", "--nopidfile", "--print-address"),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=said,
+                start_new_session=True,  # Ctrl-C is for us: we end it
+            )
         try:
             assert daemon.stdout is not None
             async with asyncio.timeout(PATIENCE):
                 address = (await daemon.stdout.readline()).decode().strip()
+            if not address:
+                raise Missing(f"a simulated BlueZ needs a D-Bus, and dbus-daemon does not start{_last(log)}")
             yield address
         finally:
             await ended(daemon)
+
+
+def _last(log: Path) -> str:
+    """What was said last in it."""
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return f": {lines[-1][:200]}" if lines else ""
 
 
 async def ended(process: asyncio.subprocess.Process, *, kill: bool = False) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from gateway.demo import cages
 from gateway.demo.acts import PROGRAMME
 from gateway.demo.caption import caption
 from gateway.demo.figures import Figures, Gauge, Lane
@@ -24,6 +23,7 @@ from gateway.demo.stage import address
 from gateway.demo.tally import Tally
 from gateway.health import DeviceHealth
 from gateway.overview import LocationView, OutboxView, Overview, UplinkView
+from simulators.ble_tags import bus
 from tests.brokers import MOSQUITTO
 
 BOUND = 90.0
@@ -54,7 +54,7 @@ async def test_loses_nothing_where_no_broker_is_installed(tmp_path: Path) -> Non
 
 
 async def _loses_nothing(broker: str, protocol: str, folder: Path) -> None:
-    beacons = await cages.missing() is None
+    beacons = await bus.missing() is None
     process = await demo("--for", "6s", "--json", "--broker", broker, "--keep", str(folder / "box"), folder=folder)
     code, out, err = await ended(process)
     result = json.loads(out[-1])
@@ -89,8 +89,21 @@ def _every_family(result: dict[str, Any], box: Path, *, beacons: bool) -> None:
     assert ("python3-dbusmock" in (result["missing"] or "")) != beacons
 
 
-async def test_goes_on_without_beacons_and_says_how_to_get_them(tmp_path: Path) -> None:
-    """Where no D-Bus daemon is on the path."""
+BROKEN = "#!/bin/sh\necho 'no room for a socket' >&2\nexit 1\n"
+
+
+@pytest.mark.parametrize(
+    ("daemon", "says"),
+    [("", "sudo apt-get install dbus"), (BROKEN, "does not start: no room for a socket")],
+    ids=["none", "broken"],
+)
+async def test_goes_on_without_beacons_and_says_why(daemon: str, says: str, tmp_path: Path) -> None:
+    """Where no D-Bus daemon is on the path, and where there is one that does not start."""
+    if daemon:
+        if (lacking := await bus.missing()) is not None:
+            pytest.skip(lacking)
+        (tmp_path / "dbus-daemon").write_text(daemon)
+        (tmp_path / "dbus-daemon").chmod(0o755)
     environment = {**os.environ, "PATH": str(tmp_path)}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gateway", "demo", "--for", "1s", "--json", "--broker", "amqtt"),
@@ -102,7 +115,7 @@ async def test_goes_on_without_beacons_and_says_how_to_get_them(tmp_path: Path) 
     result = json.loads(out[-1])
     assert (code, result["lost"], set(result["segments"])) == (0, 0, {"rfid", "yard"}), err
     assert result["missing"] in err
-    assert "sudo apt-get install dbus" in result["missing"]
+    assert says in result["missing"]
 
 
 async def test_ends_in_order_when_told(tmp_path: Path) -> None:
