@@ -25,15 +25,13 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.config.site import Uplink
+from gateway.uplink.bounded import MAX_INCOMING, BoundedClient
 from gateway.uplink.causes import ConnectError, alert, explain
 from gateway.uplink.credentials import Credentials
-from gateway.uplink.reasons import ABOUT_A_PACKET, FAILURE, SESSION_TAKEN_OVER, sentence
+from gateway.uplink.reasons import ABOUT_A_PACKET, FAILURE, KEEP_ALIVE_TIMEOUT, SESSION_TAKEN_OVER, sentence
 
-_MAX_INCOMING = 65_536
 _SMALLEST = 512
 """Bytes of a packet below which a broker takes no event at all."""
-_MAX_UNSENT = 65_536
-"""Packets: more than any window."""
 _CLOSING = 1.0
 """Seconds that a DISCONNECT may take to leave."""
 
@@ -71,23 +69,6 @@ class Listener(msgspec.Struct, frozen=True):
     received: Callable[[str, bytes, bool], None]
 
 
-class _Bounded(Client):
-    """paho keeps 256 MiB of a packet, 65,535 messages of QoS 2, and any number of answers that a broker won't read."""
-
-    def _sock_recv(self, bufsize: int) -> bytes:
-        if bufsize > _MAX_INCOMING:
-            raise MQTTException("a packet of %d bytes; %d at most were agreed on", bufsize, _MAX_INCOMING)
-        return super()._sock_recv(bufsize)
-
-    def _send_puback(self, mid: int) -> MQTTErrorCode:
-        if len(self._out_packet) > _MAX_UNSENT:
-            raise MQTTException("the broker sends and does not read")
-        return super()._send_puback(mid)
-
-    def _send_pubrec(self, mid: int) -> MQTTErrorCode:
-        raise MQTTException("message %d with QoS 2; QoS 1 at most was subscribed to", mid)
-
-
 class Connection:
     """Open it once, publish while `closed` is not done, close it."""
 
@@ -122,9 +103,7 @@ class Connection:
                 self._client.subscribe([(topic, 1) for topic in self._offer.listen])
         except TimeoutError as error:
             self.abort("no answer in time")
-            raise ConnectError(
-                "unreachable", f"{self._where}: no answer in {self._settings.connect_timeout:g} s"
-            ) from error
+            raise self._too_late() from error
         except (ConnectError, asyncio.CancelledError):
             self.abort("not connected")
             raise
@@ -171,10 +150,17 @@ class Connection:
     def _where(self) -> str:
         return f"{self._settings.host}:{self._settings.port}"
 
-    def _make_client(self) -> Client:
+    def _too_late(self) -> ConnectError:
+        seconds = f"{self._settings.connect_timeout:g} s"
+        if self._client.resolving:
+            text = f"{self._settings.host}: the name is not resolved in {seconds}: does the name server answer?"
+            return ConnectError("unreachable", text)
+        return ConnectError("unreachable", f"{self._where}: no answer in {seconds}")
+
+    def _make_client(self) -> BoundedClient:
         version = MQTTProtocolVersion(MQTTv5 if self._v5 else MQTTv311)
         # With reconnect_on_failure paho would fall back to MQTT 3.1 on its own.
-        client = _Bounded(
+        client = BoundedClient(
             CallbackAPIVersion.VERSION2,
             self._offer.identity,
             clean_session=None if self._v5 else True,
@@ -301,7 +287,7 @@ class Connection:
             return {}
         properties = _properties(PacketTypes.CONNECT)
         properties.SessionExpiryInterval = 0
-        properties.MaximumPacketSize = _MAX_INCOMING
+        properties.MaximumPacketSize = MAX_INCOMING
         return {"clean_start": True, "properties": properties}
 
     def _will_properties(self) -> Properties | None:
@@ -364,7 +350,16 @@ class Connection:
             blamed = reason.value in ABOUT_A_PACKET
             self._end(Closed(f"the broker ended the connection: {sentence(reason.value)}", pushed, blamed))
         else:
-            self._end(Closed("the broker closed the connection", by_peer=True, blamed=True))
+            self._end(self._lost(reason))
+
+    def _lost(self, reason: ReasonCode) -> Closed:
+        """A connection that ended without a word: what the network did is no fault of what was in flight."""
+        if reason.value == KEEP_ALIVE_TIMEOUT:
+            silent = self._loop.time() - self._heard
+            return Closed(f"nothing heard from the broker for {silent:.2g} s", by_peer=False)
+        if self._client.broken is not None:
+            return Closed(f"the connection broke: {self._client.broken.strerror}", by_peer=False)
+        return Closed("the broker closed the connection", by_peer=True, blamed=True)
 
     def _on_publish(
         self, _client: Client, _data: Any, mid: int, reason: ReasonCode, _properties: Properties | None

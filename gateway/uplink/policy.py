@@ -21,6 +21,12 @@ SHORT_LIVED = 10.0
 SUSPICIOUS = 3
 """That many in a row are taken for proof: two clients with one Client ID push each other out for ever."""
 
+SLOW = 4.0
+"""Seconds that one publication may take on its way before smaller ones are made."""
+
+SMALLEST = 4096
+"""Bytes of a publication that are not worth halving any more."""
+
 
 class Reconnecting:
     """Delays between attempts, from what became of the last one. `chance` gives random numbers in [0, 1)."""
@@ -76,6 +82,26 @@ class Width:
 
     def widen(self) -> None:
         self.now = min(self._most, self.now + 1)
+
+
+class Portion:
+    """How many bytes a publication may have: one must be through before anybody loses patience, however slow the line.
+
+    `fit` is told how long one took once those before it were through; `halve` that none came through at all.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.now = most
+
+    def fit(self, took: float) -> None:
+        if took > SLOW:
+            self.halve()
+        elif took < SLOW / 4:
+            self.now = min(self._most, 2 * self.now)
+
+    def halve(self) -> None:
+        self.now = max(SMALLEST, self.now // 2)
 
 
 def shares(window: int, *, live: bool, historical: bool) -> dict[str, int]:

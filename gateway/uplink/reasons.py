@@ -8,6 +8,7 @@ NOBODY_LISTENS = 0x10
 FAILURE = 0x80
 """Codes from here on are refusals."""
 
+KEEP_ALIVE_TIMEOUT = 0x8D
 SESSION_TAKEN_OVER = 0x8E
 PACKET_TOO_LARGE = 0x95
 

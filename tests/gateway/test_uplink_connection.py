@@ -6,11 +6,11 @@ import pytest
 from paho.mqtt import MQTTException
 from paho.mqtt.enums import CallbackAPIVersion
 
-from gateway.uplink.connection import _MAX_UNSENT, _Bounded
+from gateway.uplink.bounded import _MAX_UNSENT, BoundedClient
 
 
 def test_answers_for_a_broker_that_does_not_read_are_not_kept_without_end() -> None:
-    client = _Bounded(CallbackAPIVersion.VERSION2, "gw-07.rfid")
+    client = BoundedClient(CallbackAPIVersion.VERSION2, "gw-07.rfid")
     for number in range(_MAX_UNSENT + 1):
         client._send_puback(number % 65_535 + 1)
     with pytest.raises(MQTTException, match="does not read"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.config.site import Uplink
-from gateway.uplink.policy import Reconnecting, retry_delay, shares
+from gateway.uplink.policy import SMALLEST, Portion, Reconnecting, retry_delay, shares
 
 SETTINGS = Uplink("broker", 8883)
 
@@ -65,3 +65,18 @@ def test_lanes_share_the_window_only_while_both_wait() -> None:
     assert shares(20, live=True, historical=False)["live"] == 20
     assert shares(20, live=False, historical=True)["historical"] == 20
     assert shares(1, live=True, historical=True) == {"live": 1, "historical": 1}
+
+
+def test_publications_shrink_on_a_line_that_is_slow_or_dead_and_grow_on_one_that_is_not() -> None:
+    portion = Portion(100_000)
+    for halves in (50_000, 25_000):
+        portion.fit(4.1)
+        assert portion.now == halves
+    portion.fit(2.0)
+    assert portion.now == 25_000
+    for _ in range(9):
+        portion.halve()
+    assert portion.now == SMALLEST
+    for _ in range(9):
+        portion.fit(0.1)
+    assert portion.now == 100_000
