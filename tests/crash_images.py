@@ -2,7 +2,8 @@
 
 The model is stricter than ext4's: what fsync(2) or fdatasync(2) of a file returned for is there; of what was written
 to it since, any part may be, in any order, and of each write any of its 512-byte sectors. Names are there once their
-folder was synced; of those made, moved or removed since, the first few are (a journal keeps their order).
+folder was synced; of those made, moved or removed since, the first few are (a journal keeps their order). Where a
+sync failed, what was written before it is seen by whoever reads, and never gets to the disk, as Linux has it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ _FILE = re.compile(rb"^\d+<([^>]*)>(\(deleted\))?(?:, )?(.*)$", re.DOTALL)
 _TEXT = re.compile(rb'"([^"]*)"')
 
 
+_SYNCS = {"fsync", "fdatasync"}
+
+
 class Op(NamedTuple):
     """One thing asked of the disk, done. `data` is what was written at `at`, a truncation's new size is `at`."""
 
@@ -47,10 +51,13 @@ def recorded(log: Path, folder: Path, diary: Path) -> list[Op]:
     ends: dict[str, int] = {}
     for line in _joined(log):
         found = _LINE.match(line)
-        if found is None or int(found[4]) < 0:
+        if found is None:
             continue
-        call, arguments = found[2].decode(), found[3]
+        call, arguments, failed = found[2].decode(), found[3], int(found[4]) < 0
+        if failed and call not in _SYNCS:
+            continue
         op = _of_file(call, arguments, ends) if _FILE.match(arguments) else _of_name(call, arguments)
+        op = op._replace(kind="failed") if op is not None and failed else op
         if op is None or op.path.endswith(SHARED):
             continue
         if op.path == str(diary):
@@ -84,7 +91,7 @@ def _of_file(call: str, arguments: bytes, ends: dict[str, int]) -> Op | None:
     if not name.startswith(b"\\x2f") or gone:
         return None
     path = _plain(name).decode()
-    if call in {"fsync", "fdatasync"}:
+    if call in _SYNCS:
         return Op("sync", path)
     if call == "ftruncate":
         return Op("truncate", path, int(rest))
@@ -116,14 +123,23 @@ def _of_name(call: str, arguments: bytes) -> Op | None:
 
 
 class _File:
-    """Content: what is on the disk for certain, and what was done since."""
+    """Content: what is on the disk for certain, what was done since, and what a reader sees meanwhile."""
 
     def __init__(self, durable: bytes = b"") -> None:
         self.durable = durable
         self.since: list[Op] = []
+        self.seen = durable
+
+    def do(self, op: Op) -> None:
+        self.since.append(op)
+        self.seen = _done(self.seen, [op])
 
     def synced(self) -> None:
         self.durable = _done(self.durable, self.since)
+        self.since = []
+
+    def failed(self) -> None:
+        """The pages count as written, and are not."""
         self.since = []
 
 
@@ -180,19 +196,22 @@ class Disk:
         if op.kind == "promise" or (op.kind == "mkdir" and op.path == self._folder):
             return
         if op.kind == "sync":
-            self._sync(op.path, file)
+            self._sync(file)
+        elif op.kind == "failed":
+            if file is not None:
+                file.failed()
         elif op.kind in {"write", "truncate", "grow"}:
             assert file is not None, op
-            file.since.append(op)
+            file.do(op)
         elif op.kind == "create" and op.path in self._live:
             if op.at and file is not None:
-                file.since.append(Op("truncate", op.path, 0))
+                file.do(Op("truncate", op.path, 0))
         else:
             file = _File() if op.kind == "create" else file
             self._since.append((op, file))
             _rename(self._live, op, file)
 
-    def _sync(self, path: str, file: _File | None) -> None:
+    def _sync(self, file: _File | None) -> None:
         if file is not None:
             file.synced()
         else:  # of a folder: the journal goes out whole
@@ -205,7 +224,7 @@ class Disk:
 
     def whole(self) -> Image:
         """Everything done is there: the process was killed, the power stayed."""
-        return {path: None if file is None else _done(file.durable, file.since) for path, file in self._live.items()}
+        return {path: None if file is None else file.seen for path, file in self._live.items()}
 
     def bare(self) -> Image:
         """Nothing is there but what was synced."""

@@ -125,7 +125,7 @@ async def _life(orders: Life) -> None:
         ) as outbox:
             diary.write(b"open", [b"%f" % (time.monotonic() - began)])
             await live(outbox, diary, orders.first, orders.works)
-    except OutboxError as error:
+    except (OutboxError, OSError) as error:
         diary.write(b"failed", [str(error).replace("\n", " ").encode()])
         raise
 
@@ -138,7 +138,7 @@ def _be(orders: Life) -> None:
             signal.sigwait({signal.SIGUSR1})
         asyncio.run(_life(orders))
         code = 0
-    except OutboxError:
+    except (OutboxError, OSError):
         code = 3
     finally:
         os._exit(code)

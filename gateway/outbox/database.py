@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gateway.outbox import migrations
+from gateway.outbox.room import is_full
 from gateway.outbox.values import OutboxDamaged, OutboxError
 
 FILE = "outbox.db"
@@ -104,10 +105,24 @@ def _open(path: Path) -> sqlite3.Connection:
         _configure(connection)
         _check(connection, path)
         migrations.migrate(connection, str(path))
+        _bring_in(connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _bring_in(connection: sqlite3.Connection) -> None:
+    """Write what the log holds into the file, and begin the log afresh.
+
+    After a failed fsync(2) the log may hold commits that are in the page cache alone and never get to the disk; a
+    commit behind them would go with them in a power cut.
+    """
+    try:
+        connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+    except sqlite3.OperationalError as error:
+        if not is_full(error):
+            raise
 
 
 def begin(

@@ -127,8 +127,8 @@ class Outbox:
         done = self._loop.run_in_executor(executor, self._writer.run, partial(self._on_open, ready), self._on_commit)
         try:
             await asyncio.wait([done, ready], return_when=asyncio.FIRST_COMPLETED)
-            if done.done():
-                await done
+            if (error := done.exception() if done.done() else None) is not None:
+                raise error if isinstance(error, OutboxError) else self._fail(error)
             done.add_done_callback(partial(self._on_end, owner))
             yield
         except asyncio.CancelledError:

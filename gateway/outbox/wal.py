@@ -27,7 +27,7 @@ class Wal:
         self.size = size
         self._path = path
         self._page = page
-        # What a killed process left is still in use: SQLite goes on behind it.
+        # What a killed process left may still be in use, where the disk was too full to empty it.
         self._used = path.stat().st_size if path.exists() else 0
 
     @property

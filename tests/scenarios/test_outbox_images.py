@@ -20,6 +20,8 @@ from tests.outbox_lives import APART, Life, Nursery, kill, look, read
 QUICK = 300
 SOAK = 20_000
 WORKS = 60
+FAILING = (16, 17, 18)
+"""From which fdatasync on all of a life fail: the first of these that is a commit's, not the mark's beside the file."""
 
 pytestmark = pytest.mark.skipif(strace.forbidden() is not None, reason=str(strace.forbidden()))
 
@@ -84,27 +86,47 @@ def damaged(folder: Path) -> Ledger:
     return ledger
 
 
-LIVES = {"first": first_life, "killed": after_a_kill, "damaged": damaged}
+LIVES = {"first": first_life, "killed": after_a_kill, "damaged": damaged, "unsynced": first_life}
 
 
 def record(folder: Path, kind: str) -> Recording:
     """A life of some works, under strace."""
     folder.mkdir()
     before = LIVES[kind](folder)
-    box, diary, log = folder / "box", folder / "diary", folder / "log"
+    box = folder / "box"
     base = photograph(box)
     with Nursery() as nursery:
-        process = nursery.begin(Life(str(box), str(diary), 5 + APART, WORKS, waits=True))
-        with strace.attached(process, *OPTIONS, log=log) as tracer:
-            nursery.let_go(process)
-            assert nursery.end() == 0
-            strace.ended(tracer)
-    recording = Recording(box, before, base, recorded(log, box, diary))
+        ops = _failing(nursery, folder) if kind == "unsynced" else []
+        ops += _watched(nursery, folder, "diary", WORKS, ends=0)
+    recording = Recording(box, before, base, ops)
     for disk, ledger, _ in recording.play():
         whole, sure = disk.whole(), ledger
     assert whole == photograph(box), "the model and the kernel agree"
     assert len(sure.recorded) > len(before.recorded)
     return recording
+
+
+def _failing(nursery: Nursery, folder: Path) -> list[Op]:
+    """A life that ends because nothing gets to the disk any more, in the middle of a commit."""
+    for number in FAILING:
+        shutil.rmtree(folder / "box", ignore_errors=True)
+        (folder / "failing").unlink(missing_ok=True)
+        fault = f"inject=fdatasync:error=EIO:when={number}+"
+        ops = _watched(nursery, folder, "failing", WORKS, "-e", fault, ends=3)
+        if next(op for op in ops if op.kind == "failed").path.endswith("-wal"):
+            return ops
+    raise AssertionError("no commit among these")
+
+
+def _watched(nursery: Nursery, folder: Path, name: str, works: int, *options: str, ends: int) -> list[Op]:
+    """One life, and what it asked of the disk."""
+    box, diary, log = folder / "box", folder / name, folder / f"{name}.log"
+    process = nursery.begin(Life(str(box), str(diary), 5 + APART * len(name), works, waits=True))
+    with strace.attached(process, *OPTIONS, *options, log=log) as tracer:
+        nursery.let_go(process)
+        assert nursery.end() == ends
+        strace.ended(tracer)
+    return recorded(log, box, diary)
 
 
 def holds(image: Image, recording: Recording, ledger: Ledger, scratch: Path, *, honest: bool) -> None:
