@@ -66,7 +66,7 @@ def parse_line(text: str | bytes) -> Recorded:
     """One line of a recording. Raises `RecordingError`, whatever the line holds."""
     try:
         line = _decode(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RecordingError(f"no line of a recording: {error}") from None
     time = line.time if type(line.time) is float else seconds(line.time)
     received = time if line.received is None else seconds(line.received)

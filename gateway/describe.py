@@ -60,7 +60,7 @@ def describe(line: bytes) -> str:
 def _described(line: bytes) -> str:
     try:
         event = _decoder.decode(line)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return line.decode(errors="replace")
     data, seen = event.data, event.data.observation
     if not seen.transition:

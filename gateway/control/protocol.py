@@ -124,7 +124,7 @@ def parse(line: bytes) -> AnyAsk:
     """ValueError, with a sentence for who asked, if it is none of them."""
     try:
         asked: AnyAsk = _decoder.decode(line)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"request not understood: {error}") from None
     return asked
 

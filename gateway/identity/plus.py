@@ -29,6 +29,9 @@ _DATES = ("11", "13", "15", "16", "17", "7006", "7007")
 _DELIMITED = 30
 """Characters of a GIAI or CPI at most."""
 
+_SHORTEST_CPI = 5
+"""Characters: a company prefix of four digits, and one (AI 8010)."""
+
 
 class Plus(msgspec.Struct, frozen=True):
     """A coding table. `digits` is the length of the key's fixed part, 0 where it is delimited (GIAI, CPI).
@@ -105,6 +108,8 @@ def _check_date(year: int, month: int, day: int) -> None:
 def _check_key(row: Plus, key: str) -> None:
     """Digits that the value of the application identifier must have (General Specifications section 3)."""
     if not row.digits:
+        if row.scheme == "cpi" and len(key) < _SHORTEST_CPI:
+            raise ValueError(f"{key!r} is too short for a company prefix and a part")
         return
     checked = key[:14] if row.scheme == "itip" else key
     if not has_check_digit(checked):

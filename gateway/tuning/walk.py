@@ -96,7 +96,7 @@ def _of_json(_: str, lines: Iterable[str]) -> Iterator[tuple[int, Sequence[str] 
     for number, line in enumerate(_bounded(lines), 1):
         try:
             said = _line.decode(line) if line.strip() else None
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
             yield number, None
         else:
             if said is not None and said.direction is None:
