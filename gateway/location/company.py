@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Final
 
 import msgspec
 
+from gateway.location.comoving import Profiles
 from gateway.location.evidence import Evidence, Pooled, pool, range_of
 from gateway.model import Direction, Side
 
@@ -25,18 +27,6 @@ FIRM: Final = 0.5
 """Score from which one tag's own evidence counts against its company's, if that is `SURE` deviations from chance."""
 
 SURE: Final = 1.5
-
-ROUNDS: Final = 3
-"""Times that who goes the other way is asked again, now that it is known how many do."""
-
-OTHER: Final = 2.0
-"""By how much likelier (natural logarithm) a second load has to be than chance."""
-
-OWN: Final = 0.6
-"""Share of what a tag says that is its own: what fades for one fades for those beside it."""
-
-MOST: Final = 1.5
-"""Times the score of its load that a tag's own counts, at most."""
 
 VAGUE: Final = 0.15
 """Score below which nothing crossed."""
@@ -59,11 +49,8 @@ CAUTIOUS: Final = 0.55
 HANDFUL: Final = 12
 """Reads below which it has all of it."""
 
-PLAIN: Final = 1.2
-"""Errors from which most of a company know where they went, though together it seems to go nowhere."""
-
-CHANCE: Final = 3.0
-"""Deviations from chance of how many say the contrary if they are another load."""
+GAIN: Final = 3.0
+"""By how much likelier (natural logarithm) each tag of the lesser of two loads makes that they are two."""
 
 COME: Final = 10.0
 """dB by which single reads of an antenna differ while a tag comes and goes; less may be noise of one that stands."""
@@ -111,7 +98,14 @@ class Decided(msgspec.Struct):
 
 
 def companies(runs: Iterable[Evidence]) -> list[list[Evidence]]:
-    """Runs by when they were in the door, in order of time; what was heard too little to say goes with its like."""
+    """Runs by when they were in the door, in order of time. What is left of who has gone through is apart."""
+    runs = list(runs)
+    rest = [one for one in runs if one.tag.rest]
+    return _companies([one for one in runs if not one.tag.rest]) + _companies(rest)
+
+
+def _companies(runs: list[Evidence]) -> list[list[Evidence]]:
+    """What was heard too little to say goes with its like."""
     found = list(_apart(sorted(runs, key=lambda one: (one.middle, one.identity.uri))))
     if len(found) < 2:
         return found
@@ -179,15 +173,30 @@ def evident(company: list[Evidence]) -> bool:
 
 
 def gone(company: list[Evidence], sides: Mapping[int, Side | None]) -> list[Evidence]:
-    """Who of a load has clearly gone through: the side it came from does not hear him any more as it did."""
+    """The load that has clearly gone through: the side it came from does not hear it any more as it did. Who was not
+    heard with it is left out."""
     whole = pool(company)
     if abs(whole.score) < FIRM:
         return []
     came: Side = "outside" if whole.score > 0.0 else "inside"
-    fades = [_faded(one, came, sides) for one in company]
-    if sorted(fades)[len(fades) // 2] < FADE:
+    fades = {id(one): _faded(one, came, sides) for one in company}
+    away = [one for one in company if fades[id(one)] >= FADE / 2.0]
+    two = _apart_by([away, [one for one in company if fades[id(one)] < FADE / 2.0]])
+    load = two[0] if two else company
+    faded = sorted(fades[id(one)] for one in load)
+    return load if faded[len(faded) // 2] >= FADE else []
+
+
+def _apart_by(groups: list[list[Evidence]]) -> list[list[Evidence]]:
+    """These groups, each with who was heard with it, if they are two loads; else nothing."""
+    if not all(groups):
         return []
-    return [one for one, fade in zip(company, fades, strict=True) if fade >= FADE / 2.0]
+    profiles = Profiles(chain.from_iterable(groups))
+    groups = profiles.sort(groups)
+    if len(groups) < 2:
+        return []
+    few = min(map(len, groups))
+    return groups if few == 1 or profiles.gain(groups) >= GAIN * few else []
 
 
 def _faded(one: Evidence, came: Side, sides: Mapping[int, Side | None]) -> float:
@@ -202,46 +211,27 @@ def ways(company: list[Evidence], *, one_sided: bool) -> list[Decided]:
     if not company:
         return []
     whole = pool(company)
-    if _mingled(company, whole):
-        return [decided for group in _by_sign(company) if group for decided in _one_way(group, one_sided=one_sided)]
+    met = _met(company)
+    if met:
+        return [decided for group in met for decided in _one_way(group, one_sided=one_sided)]
     if abs(whole.score) < clear(whole):
         return _vague(company, whole, one_sided=one_sided)
-    contrary = _contrary(company, whole.score)
-    found = _one_way([one for one in company if one not in contrary], one_sided=one_sided)
-    return found + (_one_way(contrary, one_sided=one_sided) if contrary else [])
+    return [Decided("in" if whole.score > 0.0 else "out", company, whole.centre, whole.spread)]
 
 
-def _contrary(company: list[Evidence], score: float) -> list[Evidence]:
-    """Who goes the other way: each by how much likelier that is than chance, all of them by whether that is a load."""
-    known = [(one, -_leaning(one, abs(score)) * math.copysign(1.0, score)) for one in company if one.both]
-    found = [(one, by) for one, by in known if _firm(one) and by > 0.0]
-    for _ in range(ROUNDS):
-        rare = math.log(max(len(company) - len(found), 1) / max(len(found), 1))
-        found = [(one, by) for one, by in known if by > max(rare, 0.0) and abs(_alone(one).score) >= FIRM]
-    if sum(by - rare for _, by in found) < OTHER:
-        return []
-    return [one for one, _ in found]
+def _met(company: list[Evidence]) -> list[list[Evidence]]:
+    """Two loads that went contrary ways at one time; empty if it was one."""
+    groups = _apart_by(list(_by_sign(company)))
+    return groups if groups and _opposed(groups) else []
 
 
-def _leaning(one: Evidence, size: float) -> float:
-    """How much likelier it went in than out (natural logarithm) if a load's score is `size`."""
-    most = MOST * size
-    return OWN * 2.0 * size * min(max(_alone(one).score, -most), most) / _error(one) ** 2
-
-
-def _mingled(company: list[Evidence], whole: Pooled) -> bool:
-    """Whether more tags than chance explains say the contrary of the rest: two loads met."""
-    each = [(_alone(one).score, _error(one)) for one in company if one.both]
-    if len(each) < 2:
-        return False
-    usual = sorted(abs(score) for score, _ in each)[len(each) // 2]
-    error = sorted(error for _, error in each)[len(each) // 2]
-    if abs(whole.score) < FIRM and usual < PLAIN * error:
-        return False
-    size = max(usual, abs(whole.score))
-    fewer = min(sum(score > 0.0 for score, _ in each), sum(score < 0.0 for score, _ in each))
-    chance = sum(math.erfc(size / (error * math.sqrt(2.0))) for _, error in each) / 2.0
-    return fewer > chance + CHANCE * math.sqrt(chance) + (abs(whole.score) >= clear(whole))
+def _opposed(groups: list[list[Evidence]]) -> bool:
+    """Whether each of two groups surely went another way."""
+    pooled = [pool(group) for group in groups]
+    sure = all(abs(one.score) >= clear(one) for one in pooled) and all(
+        _firm(group[0]) for group in groups if len(group) == 1
+    )
+    return sure and pooled[0].score * pooled[1].score < 0.0
 
 
 def _error(one: Evidence) -> float:

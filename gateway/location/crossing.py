@@ -43,6 +43,7 @@ class Crossing(msgspec.Struct, gc=False, weakref=False):
     """What was heard of a tag. `first` and `last` bound the reads kept.
 
     It is `under_way` while it is heard, then `waiting` for its company. `settled`: it was judged and is still near;
+    `rest`: it has been heard ever since, what is kept is what came after;
     `standing` is since when it has been heard without leaving, `parked` that this is long, or that it came `idle` times
     and did not cross; `usual` is how strong inside and outside heard it then. `crossed` is the way it went last, at
     `through`, with `peaks` on each side; `heard` is when it was heard the last time it was judged (from, to), and how
@@ -63,6 +64,7 @@ class Crossing(msgspec.Struct, gc=False, weakref=False):
     under_way: bool = False
     waiting: bool = False
     settled: bool = False
+    rest: bool = False
     parked: bool = False
     idle: int = 0
     crossed: Direction | None = None

@@ -6,7 +6,7 @@ door is never far from either side.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from gateway.location.evidence import Evidence, pool, weigh
@@ -37,15 +37,13 @@ def legs(company: Sequence[Evidence], sides: Mapping[int, Side | None], depth: i
     whole = [list(company)]
     if not depth:
         return whole
-    for side in ("outside", "inside"):
-        cut = _cut(company, sides, side)
-        if cut is None:
-            continue
+    for cut, least in _cuts(company, sides):
         before, after = (_part(company, sides, cut, late=late) for late in (False, True))
         if min(sum(len(one.run) for one in part) for part in (before, after)) < ENOUGH:
             continue
         scores = pool(before).score, pool(after).score
-        if min(abs(score) for score in scores) >= LEG and (scores[0] > 0.0) != (scores[1] > 0.0):
+        weaker, stronger = sorted(abs(score) for score in scores)
+        if weaker >= least and stronger >= LEG and scores[0] * scores[1] < 0.0:
             return legs(before, sides, depth - 1) + legs(after, sides, depth - 1)
     return whole
 
@@ -55,26 +53,34 @@ def _part(company: Sequence[Evidence], sides: Mapping[int, Side | None], cut: fl
     return [weigh(tag, run, sides) for tag, run in runs if run]
 
 
-def _cut(company: Sequence[Evidence], sides: Mapping[int, Side | None], side: str) -> float | None:
-    """When a side heard the load least between two times at which it heard it well."""
+def _cuts(company: Sequence[Evidence], sides: Mapping[int, Side | None]) -> Iterator[tuple[float, float]]:
+    """When it was heard least between two times at which it was heard well, and the least score of a leg then: by a
+    side, or by both, which leaves less to doubt."""
     begin = min(one.first for one in company)
     count = min(int((max(one.last for one in company) - begin) / BIN) + 1, BINS)
     if count < 4 * SMOOTH:
-        return None
-    power = [0.0] * count
+        return
+    dips = [_dips(power) for power in _powers(company, sides, begin, count)]
+    for dip, least in ((dips[1], LEG), (dips[0], LEG), (list(map(min, *dips)), 0.0)):
+        deepest = max(dip)
+        if deepest >= 10.0 ** (DIP / 10.0):
+            lowest = [at for at, deep in enumerate(dip) if deep >= deepest * (1.0 - 1e-9)]
+            yield begin + (lowest[len(lowest) // 2] + 0.5) * BIN, least
+
+
+def _powers(
+    company: Sequence[Evidence], sides: Mapping[int, Side | None], begin: float, count: int
+) -> tuple[list[float], list[float]]:
+    """How much inside and outside heard of a load in each bin, smoothed."""
+    powers = [0.0] * count, [0.0] * count
     for one in company:
         top = max(one.peaks)
         for read in one.run:
-            if sides.get(read.letter) == side:
-                level = read.level if read.level > NO_LEVEL else NOMINAL
-                power[min(int((read.time - begin) / BIN), count - 1)] += 10.0 ** ((level - top) / 10.0)
-    smooth = [sum(power[max(0, at - SMOOTH) : at + SMOOTH + 1]) for at in range(count)]
-    dips = _dips(smooth)
-    deepest = max(dips)
-    if deepest < 10.0 ** (DIP / 10.0):
-        return None
-    lowest = [at for at, dip in enumerate(dips) if dip >= deepest * (1.0 - 1e-9)]
-    return begin + (lowest[len(lowest) // 2] + 0.5) * BIN
+            level = read.level if read.level > NO_LEVEL else NOMINAL
+            power = powers[sides.get(read.letter) == "outside"]
+            power[min(int((read.time - begin) / BIN), count - 1)] += 10.0 ** ((level - top) / 10.0)
+    inside, outside = ([sum(power[max(0, at - SMOOTH) : at + SMOOTH + 1]) for at in range(count)] for power in powers)
+    return inside, outside
 
 
 def _dips(power: list[float]) -> list[float]:

@@ -13,9 +13,10 @@ from typing import Final
 
 from drivers.observations import Read
 from gateway.location.admission import Admission
+from gateway.location.again import NEAR, RISE, counts
 from gateway.location.company import Decided, companies, evident, gone, settles, ways
 from gateway.location.crossing import QUIET, WINDOW, Crossing
-from gateway.location.evidence import Evidence, peaks_until, weigh
+from gateway.location.evidence import Evidence, peaks_until, pool, weigh
 from gateway.location.floor import Floor, Place
 from gateway.location.gate import GateState
 from gateway.location.legs import legs
@@ -41,9 +42,6 @@ IDLE: Final = 3
 TOGETHER: Final = 8.0
 """Seconds that the first tag of a passage waits for the last."""
 
-NEAR: Final = 60.0
-"""Seconds that a tag which has crossed is remembered after it was heard last; all are where there are very many."""
-
 STRAY: Final = 900.0
 """The same for one that did not cross."""
 
@@ -61,17 +59,8 @@ AFTER: Final = 1.5
 WEIGHED: Final = 128
 """Tags under way that are weighed at one look, at most."""
 
-RISE: Final = 5.0
-"""dB by which a tag that crosses once more comes nearer before; what was told of a tag that is still heard, it was."""
-
 BEGUN: Final = 1.0
 """Seconds after the antennas begin to observe in which a tag that is heard first may have been there before."""
-
-RETURN: Final = 3.0
-"""dB by which two crossings of a tag differ on the same side, at most, if nothing else shows that there were two."""
-
-NEARER: Final = 4.0
-"""dB by which the side that a tag goes to hears it better than while it stood near the door."""
 
 MANY: Final = 20_000
 
@@ -148,6 +137,7 @@ class Portal:
         if time - tag.last > QUIET:
             tag.standing = time
         tag.first = tag.last = time
+        tag.rest = False
         tag.review = time + REVIEW
         if not tag.parked:
             tag.under_way = True
@@ -325,10 +315,11 @@ class Portal:
             for decided in ways(heard, one_sided=self._one_sided or self.gate is not None) if heard else ():
                 if self._cut_off(decided):
                     decided.direction = "unknown"
-                decided.members = [one for one in decided.members if self._counts_again(one, decided)]
+                decided.members = [one for one in decided.members if counts(one, decided)]
                 if decided.members:
                     crossed.update(one.identity.uri for one in decided.members)
                     self._passages.tell(decided, now, out)
+        whole = pool(company)
         for one in company:
             tag = one.tag
             if one.identity.uri not in crossed:
@@ -342,7 +333,8 @@ class Portal:
             still, tag.waiting, tag.settled = not tag.waiting, False, True
             tag.heard = one.first, one.last, strength(one.peaks)
             if still:
-                tag.keep_since(one.middle + AFTER * one.spread)
+                tag.keep_since(whole.centre + AFTER * whole.spread)
+                tag.rest = True
             else:
                 tag.restart(tag.last)
             self._wheel.arm(tag, self._due(tag))
@@ -353,24 +345,6 @@ class Portal:
         resumed = max((self._watch.resumed.get(device, -math.inf) for device in devices), default=-math.inf)
         begun = sum(resumed - QUIET <= one.first <= resumed + BEGUN for one in decided.members)
         return 2 * begun > len(decided.members) and decided.came < RISE
-
-    def _counts_again(self, one: Evidence, decided: Decided) -> bool:
-        """Note that it crossed, unless it just did so the same way, or what is heard is but the rest of that."""
-        tag = one.tag
-        if (
-            tag.crossed is not None
-            and one.middle - tag.through < NEAR
-            and (tag.crossed == decided.direction or (decided.rise < RISE and not _returned(tag, one)))
-        ):
-            return False
-        if decided.direction == "unknown":
-            if tag.parked:
-                return False
-        elif one.peaks[decided.direction == "out"] < tag.usual[decided.direction == "out"] + NEARER:
-            return False
-        tag.crossed, tag.through, tag.peaks = decided.direction, one.middle, one.peaks
-        tag.idle, tag.parked, tag.usual = 0, False, (-math.inf, -math.inf)
-        return True
 
     def replace(self, point: ReadPoint) -> None:
         """New rules for the same read point; what is under way goes on."""
@@ -392,9 +366,3 @@ class Portal:
         """The read point left the configuration: what crossed is told."""
         self._close(now)
         self._look(now, out, last=True)
-
-
-def _returned(tag: Crossing, one: Evidence) -> bool:
-    """Whether the side it came from when it crossed hears it as it did then: it was not the rest of that."""
-    came = tag.crossed == "in"
-    return one.peaks[came] >= tag.peaks[came] - RETURN
