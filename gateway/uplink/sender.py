@@ -24,6 +24,7 @@ from gateway.uplink.queue import LANES, Queue
 from gateway.uplink.reasons import FAILURE, PACKET_TOO_LARGE, hexadecimal, remedy
 from gateway.uplink.status import Tally
 from gateway.uplink.suspects import Suspects
+from gateway.uplink.timings import Timings
 
 _CLAIM_ROWS = 1000
 _CLAIM_BYTES = 1_000_000
@@ -68,6 +69,7 @@ class Sender:
         self._settings = settings
         self._topic = topic
         self._tally = tally
+        self.timings = Timings()
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._connection: Connection | None = None
@@ -207,13 +209,13 @@ class Sender:
                 if flight.post is not None and flight.post.answered is not None and not flight.post.answered.done():
                     flight.post.answered.set_result(code)
                 continue
-            self._answered(flight.publication, code, settled)
+            self._answered(flight.publication, code, settled, self._loop.time() - flight.sent)
         if settled:
             with contextlib.suppress(OutboxError):
                 self._queue.settle(settled)
         self._wake.set()
 
-    def _answered(self, publication: Publication, code: int, settled: list[int]) -> None:
+    def _answered(self, publication: Publication, code: int, settled: list[int], took: float) -> None:
         rows = publication.rowids
         self._in_flight[publication.lane] -= 1
         self._suspects.answered(rows)
@@ -221,6 +223,7 @@ class Sender:
             self._refused(publication, code)
             return
         self._tally.accepted(code, len(rows), self._loop.time())
+        self.timings.acknowledged(publication.rows, publication.lane, took, self._clock())
         self._width.widen()
         self._paused.discard(publication.lane)
         settled += rows
