@@ -42,6 +42,7 @@ bench: $(VENV)/.dev  ## every figure of docs/performance.md
 
 soak: $(VENV)/.dev  ## the long runs
 	@scripts/debian-packages
+	@scripts/fuzz-packages
 	$(BIN)/python -m pytest $(TESTS) -m soak --durations=20
 
 format:  ## put ruff's formatting and fixes in place
@@ -49,5 +50,5 @@ format:  ## put ruff's formatting and fixes in place
 	$(BIN)/ruff format .
 
 clean:  ## remove all that make made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .readpoint demo build dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .readpoint .debian demo build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
