@@ -20,7 +20,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     A device that `reads` identifiers needs a read point; one that is at none as a `whole` has antennas alone. Those may
     be `numbered`, from 1, or have names. The names of its `signals` match that pattern; None where its settings name
-    them. Where it has `outputs`, what its driver opens is `Outputs` too.
+    them. Where it has `outputs`, what its driver opens is `Outputs` too. Mostly `codes`: what it reads are scans.
     """
 
     driver: str
@@ -31,6 +31,7 @@ class Entry(msgspec.Struct, frozen=True):
     whole: bool = True
     signals: str | None = None
     outputs: bool = False
+    codes: bool = False
 
     def settings_type(self) -> type[Settings]:
         return cast("type[Settings]", _load(self.settings))
@@ -47,10 +48,14 @@ _OWN = {
         "drivers.barcode.driver:BarcodeDriver",
         "drivers.barcode.settings:Settings",
         "drivers.barcode.settings:PortSettings",
+        codes=True,
     ),
     "ble": Entry("drivers.ble.driver:BleDriver", "drivers.ble.settings:Settings", "drivers.ble.settings:PortSettings"),
     "http": Entry(
-        "drivers.http.driver:HttpDriver", "drivers.http.settings:Settings", "drivers.http.settings:PortSettings"
+        "drivers.http.driver:HttpDriver",
+        "drivers.http.settings:Settings",
+        "drivers.http.settings:PortSettings",
+        codes=True,
     ),
     "llrp": Entry(
         "drivers.llrp.driver:LlrpDriver",

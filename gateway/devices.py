@@ -15,6 +15,7 @@ from drivers.contract import Batch, Context, Driver, Rejected
 from gateway.config import secrets
 from gateway.config.site import Device
 from gateway.health import DeviceBoard, DeviceHealth
+from gateway.identity import elements
 from gateway.outputs import Signalling
 from gateway.strangers import Stranger
 from gateway.supervisor import Backoff, Supervisor
@@ -51,6 +52,9 @@ class Devices:
         await self._stop(leaving)
         if self._around.signalling is not None:
             self._around.signalling.apply({name: device.signals for name, device in wanted.items()})
+        if any(registry.entry(device.driver).codes for device in wanted.values()):
+            # A tenth of a second: before the first scan, and beside the event loop.
+            await asyncio.to_thread(elements.prepare)
         for name, device in wanted.items():
             if name not in self._running:
                 self._start(device)

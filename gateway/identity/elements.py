@@ -94,6 +94,11 @@ def day(value: str) -> date | None:
         return None
 
 
+def prepare() -> None:
+    """Load now, in whatever thread, what the first scan needs; once a process."""
+    _row("01")
+
+
 def _first(data: str) -> tuple[str, str]:
     """The application identifier at the start and its value. A value of no predefined length takes all."""
     row = _row(data[:4])

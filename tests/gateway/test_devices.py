@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from drivers.contract import Batch
 from drivers.llrp.settings import Settings
@@ -14,6 +17,8 @@ from simulators.air import Silence
 from simulators.llrp_reader.options import ReaderOptions
 from simulators.llrp_reader.server import LlrpReader
 from tests.driving import until
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def device(name: str, reader: LlrpReader) -> Device:
@@ -49,3 +54,27 @@ async def test_only_what_changed_is_touched() -> None:
         await running.stop()
         assert not third.connected
     assert {name for name, _ in batches} == {"one", "two"}
+
+
+SCRIPT = """
+import asyncio, sys
+from drivers.registry import entry
+from gateway.config.site import Device
+from gateway.devices import Surroundings, devices
+
+async def main(driver, **given):
+    around = Surroundings(lambda *_: None, lambda _: None, lambda: 100.0)
+    one = Device("one", driver, "rfid", entry(driver).settings_type().model_validate(given))
+    async with devices(around, {"one": one}):
+        print(driver, "biip" in sys.modules)
+
+asyncio.run(main("llrp", host="127.0.0.1", port=9))
+asyncio.run(main("barcode", port="socket://127.0.0.1:9"))
+"""
+
+
+def test_what_scans_need_is_loaded_before_the_first_one_and_only_for_scanners() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT
+    )
+    assert done.stdout.splitlines() == ["llrp False", "barcode True"], done.stderr
