@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import signal
 import time
@@ -13,6 +12,7 @@ from importlib.metadata import version
 
 import msgspec
 
+from gateway.alongside import alongside
 from gateway.answers import Parts
 from gateway.config.load import load
 from gateway.config.problem import ConfigError
@@ -193,13 +193,8 @@ async def _alive() -> AsyncIterator[None]:
             notify("WATCHDOG=1")
             await asyncio.sleep(interval)
 
-    task = asyncio.create_task(tell(), name="watchdog")
-    try:
+    async with alongside(tell(), "watchdog"):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

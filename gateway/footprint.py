@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ctypes
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+
+from gateway.alongside import alongside
 
 EVERY = 3.0
 """Seconds between looks. One takes 0.5 to 9 ms, beside the event loop."""
@@ -29,13 +30,8 @@ async def kept_small() -> AsyncIterator[None]:
     """
     if _set is not None:
         _set(_M_MMAP_THRESHOLD, LARGE)
-    task = asyncio.create_task(_keep_small(), name="footprint")
-    try:
+    async with alongside(_keep_small(), "footprint"):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def _keep_small() -> None:
