@@ -66,7 +66,7 @@ class ClockWatch:
         self._last_synchronized: float | None = None
         self._begun = steady()
         self._carried: float | None = None
-        self._written = 0.0
+        self._written = -EVERY
         self.view = ClockView()
         self.look()
 
