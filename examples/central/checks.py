@@ -43,6 +43,14 @@ class Row(NamedTuple):
     payload: str
 
 
+def topic_of(heard: str) -> str:
+    """The contract's topic: RabbitMQ makes two levels of the identity, whose second is the segment again."""
+    levels = heard.split("/")
+    if len(levels) > 6 and levels[5] == levels[3] and "." not in levels[4]:
+        levels[4:6] = [f"{levels[4]}.{levels[5]}"]
+    return "/".join(levels)
+
+
 def events(payload: bytes) -> list[Any]:
     """The events of one MQTT payload; what is no JSON is one text, which is no event."""
     try:
