@@ -27,6 +27,14 @@ def request_topic(site: str, segment: str, gateway: str) -> str:
     return _join((site, segment, f"{gateway}.{segment}", "request"))
 
 
+def deliveries(topic: str) -> frozenset[str]:
+    """What a broker may name it in a delivery: RabbitMQ, for whom a dot ends a level, makes two of the identity's.
+
+    No other part of a topic holds a dot, so neither is another topic of the contract.
+    """
+    return frozenset({topic, topic.replace(".", "/")})
+
+
 def _join(parts: tuple[str, ...]) -> str:
     for part in parts:
         if not part or not _RESERVED.isdisjoint(part):

@@ -256,11 +256,11 @@ class Uplink:
 
     def _received(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001 - the listener's signature
         """What the centre says. Anything else than a proper message on one of the two topics is counted, no more."""
-        ack = parse_ack(payload) if not retained and topic == self._ack_topic else None
+        ack = parse_ack(payload) if not retained and topic in topics.deliveries(self._ack_topic) else None
         if ack is not None:
             self.healing.hear(ack.receipt)
             return
-        if retained or topic != self._request_topic or self._requests_left <= 0:
+        if retained or topic not in topics.deliveries(self._request_topic) or self._requests_left <= 0:
             self._tally.ignored += 1
             return
         self._requests_left -= 1
