@@ -25,6 +25,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from examples.central.checks import topic_of
 from gateway.config.site import Gateway, Segment, Site, Tls, Uplink
 from gateway.config.site import Outbox as OutboxSettings
 from gateway.model import Draft, Work
@@ -120,6 +121,7 @@ class Mosquitto:
         extra: str = "",
     ) -> None:
         self.host = "localhost" if pki else "127.0.0.1"
+        self.protocol = "5"
         self.port = free_tcp_port()
         self.pki = pki
         self._folder = folder
@@ -232,9 +234,11 @@ class Received(NamedTuple):
 
 
 class Subscriber:
-    """A plain MQTT 5 client in its own thread that keeps all it is sent, with a session the broker keeps for it."""
+    """A plain MQTT client in its own thread that keeps all it is sent, with a session the broker keeps for it."""
 
-    def __init__(self, host: str, port: int, tls: Tls | None = None, topic: str = "readpoint/v1/#") -> None:
+    def __init__(
+        self, host: str, port: int, tls: Tls | None = None, topic: str = "readpoint/v1/#", protocol: str = "5"
+    ) -> None:
         self.messages: list[Received] = []
         self.events: list[dict[str, Any]] = []
         """The numbered events in all messages, in order of arrival, batches taken apart."""
@@ -243,7 +247,16 @@ class Subscriber:
         """What a gateway published against its AsyncAPI document; `subscriber` asks at its end."""
         self._changed = threading.Condition()
         self._subscribed = threading.Event()
-        client = paho.Client(CallbackAPIVersion.VERSION2, "central", protocol=paho.MQTTv5)
+        kept: dict[str, Any] = {}
+        if protocol == "5":
+            kept = {"clean_start": False, "properties": Properties(PacketTypes.CONNECT)}
+            kept["properties"].SessionExpiryInterval = 3600
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            "central",
+            protocol=paho.MQTTv5 if kept else paho.MQTTv311,
+            clean_session=None if kept else False,
+        )
         if tls:
             context = ssl.create_default_context(cafile=str(tls.ca))
             context.load_cert_chain(str(tls.cert), str(tls.key))
@@ -252,9 +265,7 @@ class Subscriber:
         client.on_connect = lambda *_: client.subscribe(topic, 1)
         client.on_subscribe = lambda *_: self._subscribed.set()
         client.on_message = self._collect
-        session = Properties(PacketTypes.CONNECT)
-        session.SessionExpiryInterval = 3600
-        client.connect(host, port, clean_start=False, properties=session)
+        client.connect(host, port, **kept)
         client.loop_start()
         self._client = client
         assert self._subscribed.wait(30.0), "the broker did not take the subscription"
@@ -293,24 +304,26 @@ class Subscriber:
 
     def _collect(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         content_type = getattr(message.properties, "ContentType", None)
+        topic = topic_of(message.topic)
         if message.topic.endswith(("/ack", "/request")):
             return  # our own words, heard because the centre listens to everything
         read = json.loads(message.payload)
         if b'"source":"urn:readpoint:' in message.payload:
             # Not what tests make up: what a gateway composed.
-            self.violations += violations(message.topic, message.payload)
+            self.violations += violations(topic, message.payload)
         events = [event for event in (read if isinstance(read, list) else [read]) if "sequence" in event]
         with self._changed:
             self.events += events
             self.ids.update(event["id"] for event in events)
-            self.messages.append(Received(message.topic, bytes(message.payload), message.retain, content_type))
+            self.messages.append(Received(topic, bytes(message.payload), message.retain, content_type))
             self._changed.notify_all()
 
 
 @contextmanager
 def subscriber(broker: Mosquitto) -> Iterator[Subscriber]:
     """A subscriber to all of `broker`, with the centre's rights."""
-    client = Subscriber(broker.host, broker.port, broker.pki.client("central") if broker.pki else None)
+    tls = broker.pki.client("central") if broker.pki else None
+    client = Subscriber(broker.host, broker.port, tls, protocol=broker.protocol)
     try:
         yield client
     finally:

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,7 @@ from gateway.control import protocol
 from gateway.control.client import NotRunning, ask
 from gateway.overview import Overview
 from tests.brokers import IDENTITY, Mosquitto, Pki
+from tests.engines import Engine, engine
 
 BOUND = 60.0
 """Seconds that any one thing may take here: many times what it takes on a busy small machine."""
@@ -130,11 +131,10 @@ segments:
 
 
 @pytest.fixture
-def broker(mosquitto: Callable[..., Mosquitto], pki: Pki) -> Mosquitto:
-    """A running broker that knows us by our certificate."""
-    made = mosquitto(pki=pki)
-    made.start()
-    return made
+def broker(request: pytest.FixtureRequest, pki: Pki) -> Iterator[Engine]:
+    """A running broker that knows us by our certificate: mosquitto, or the one that `over_every_broker` asks for."""
+    with engine(getattr(request, "param", "mosquitto"), pki) as made:
+        yield made
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ async def gateway(tmp_path: Path, pki: Pki) -> AsyncIterator[Start]:
     """Makes a gateway from the rest of its site file (read points, devices) and a broker; all end with the test."""
     made: list[GatewayProcess] = []
 
-    def make(broker: Mosquitto, rest: str) -> GatewayProcess:
+    def make(broker: Mosquitto | Engine, rest: str) -> GatewayProcess:
         folder = tmp_path / f"gateway-{len(made)}"
         folder.mkdir()
         tls = "tls: {{}}"
@@ -150,6 +150,7 @@ async def gateway(tmp_path: Path, pki: Pki) -> AsyncIterator[Start]:
         if broker.pki is not None:
             files = pki.client(IDENTITY)
             tls = f'tls: {{ca: "{files.ca}", cert: "{files.cert}", key: "{files.key}"}}'
+            tls += f'\n      protocol: "{broker.protocol}"'
             url = f"mqtts://{broker.host}:{broker.port}"
         site = folder / "site.yaml"
         site.write_text(HEAD.format(url=url, tls=tls if broker.pki else "window: 20") + rest)

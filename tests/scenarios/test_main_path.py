@@ -17,7 +17,8 @@ from simulators.llrp_reader.options import ReaderOptions
 from simulators.llrp_reader.server import LlrpReader
 from simulators.radio import Radio
 from simulators.warehouse import Warehouse, aisles, dock
-from tests.brokers import MOSQUITTO, Mosquitto, Subscriber, subscriber
+from tests.brokers import MOSQUITTO, Subscriber, subscriber
+from tests.engines import Engine, over_every_broker
 from tests.scenarios.conftest import BOUND, GatewayProcess, Start
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed: apt-get install mosquitto")
@@ -104,7 +105,8 @@ async def walk(warehouse: Warehouse, heard: Subscriber) -> None:
     await heard.until(lambda: len(transitions(heard, TAG_URI)) >= 3, BOUND)
 
 
-async def test_a_moved_tag_is_the_right_epcis_event(gateway: Start, broker: Mosquitto, material: Path) -> None:
+@over_every_broker
+async def test_a_moved_tag_is_the_right_epcis_event(gateway: Start, broker: Engine, material: Path) -> None:
     schema = json.loads((material / "epcis" / "EPCIS-JSON-Schema.json").read_text())
     envelope = json.loads((material / "cloudevents" / "cloudevents.json").read_text())
     warehouse = floor()
@@ -138,7 +140,8 @@ async def test_a_moved_tag_is_the_right_epcis_event(gateway: Start, broker: Mosq
             assert "bizLocation" not in happened["departed"]["data"]
 
 
-async def test_a_pallet_through_the_dock_passes_in_once(gateway: Start, broker: Mosquitto) -> None:
+@over_every_broker
+async def test_a_pallet_through_the_dock_passes_in_once(gateway: Start, broker: Engine) -> None:
     warehouse = Warehouse(*dock("dock-1", "reader", apart=4.0), radio=CLEAR, seed=2)
     load = [TAG[:-1] + bytes([serial]) for serial in range(6)]
     async with reader(warehouse) as device:
@@ -161,7 +164,8 @@ async def test_a_pallet_through_the_dock_passes_in_once(gateway: Start, broker: 
             }
 
 
-async def test_a_kill_neither_repeats_arrivals_nor_forgets_them(gateway: Start, broker: Mosquitto) -> None:
+@over_every_broker
+async def test_a_kill_neither_repeats_arrivals_nor_forgets_them(gateway: Start, broker: Engine) -> None:
     """SIGKILL with tags present; half of them are taken away while the gateway is down."""
     warehouse = floor()
     tags = [TAG[:-1] + bytes([serial]) for serial in range(10)]
@@ -211,7 +215,8 @@ async def nothing_is_lost(box: GatewayProcess, heard: Subscriber) -> None:
     assert alternating(transitions(heard))
 
 
-async def test_nothing_recorded_is_lost_however_often_it_is_killed(gateway: Start, broker: Mosquitto) -> None:
+@over_every_broker
+async def test_nothing_recorded_is_lost_however_often_it_is_killed(gateway: Start, broker: Engine) -> None:
     """The gateway is killed again and again, at whatever it happens to do."""
     warehouse = restless(steps=240)
     async with reader(warehouse) as device:
@@ -240,7 +245,8 @@ def alternating(said: list[tuple[str, str, str]]) -> bool:
     return True
 
 
-async def test_a_broker_that_is_down_costs_time_only(gateway: Start, broker: Mosquitto) -> None:
+@over_every_broker
+async def test_a_broker_that_is_down_costs_time_only(gateway: Start, broker: Engine) -> None:
     broker.stop()
     warehouse = floor()
     warehouse.place(TAG, (0.0, 1.0), time.time())
@@ -256,8 +262,9 @@ async def test_a_broker_that_is_down_costs_time_only(gateway: Start, broker: Mos
             assert undeclared_holes(heard.events) == []
 
 
+@over_every_broker
 async def test_a_reader_that_is_off_at_start_is_found_when_it_comes(
-    gateway: Start, broker: Mosquitto, free_port: int
+    gateway: Start, broker: Engine, free_port: int
 ) -> None:
     warehouse = floor()
     warehouse.place(TAG, (0.0, 1.0), time.time())
@@ -270,7 +277,8 @@ async def test_a_reader_that_is_off_at_start_is_found_when_it_comes(
             await heard.until(lambda: transitions(heard) == [("arrived", "aislea", TAG_URI)], BOUND)
 
 
-async def test_sigterm_stores_sends_and_says_goodbye(gateway: Start, broker: Mosquitto) -> None:
+@over_every_broker
+async def test_sigterm_stores_sends_and_says_goodbye(gateway: Start, broker: Engine) -> None:
     warehouse = floor()
     for serial in range(20):
         warehouse.place(TAG[:-1] + bytes([serial]), (0.0, 1.0), time.time())
@@ -285,7 +293,7 @@ async def test_sigterm_stores_sends_and_says_goodbye(gateway: Start, broker: Mos
         assert not device.connected
 
 
-async def test_a_second_gateway_on_the_same_outbox_names_the_first(gateway: Start, broker: Mosquitto) -> None:
+async def test_a_second_gateway_on_the_same_outbox_names_the_first(gateway: Start, broker: Engine) -> None:
     async with reader(floor()) as device:
         box = gateway(broker, ZONES.format(port=device.port, timeout="30s"))
         await box.start()
@@ -299,7 +307,7 @@ async def test_a_second_gateway_on_the_same_outbox_names_the_first(gateway: Star
         assert await box.status() is not None
 
 
-async def test_a_wrong_configuration_is_refused_whole(gateway: Start, broker: Mosquitto) -> None:
+async def test_a_wrong_configuration_is_refused_whole(gateway: Start, broker: Engine) -> None:
     box = gateway(broker, ZONES.format(port=5084, timeout="soon").replace("aisle-a}", "aisle-q}"))
     code, said = await box.ends()
     assert code == 78

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from gateway.config.site import Outbox as OutboxSettings
 from gateway.outbox.store import Outbox, Selection, open_outbox
 from gateway.uplink.link import Uplink, uplink
 from simulators.mqtt_broker import Limits, Published, ScriptedBroker
-from tests.brokers import IDENTITY, Mosquitto, Pki, pending, site_for, subscriber, work
-
-Brokers = Callable[..., Mosquitto]
+from tests.asking import asking
+from tests.brokers import IDENTITY, pending, site_for, subscriber, work
+from tests.engines import Engine, over_every_broker, over_every_broker_that_ends_the_older_connection, site_of
 
 
 def is_event(published: Published) -> bool:
@@ -383,12 +383,11 @@ async def test_a_disconnect_in_the_middle_sends_the_rest_again(scripted_broker: 
 
 
 @pytest.mark.broker
+@over_every_broker_that_ends_the_older_connection
 async def test_two_boxes_with_one_identity_end_with_an_alarm_and_recording_goes_on(
-    mosquitto: Brokers, pki: Pki, outbox: Outbox, tmp_path: Path
+    broker: Engine, outbox: Outbox, tmp_path: Path
 ) -> None:
-    broker = mosquitto(pki=pki)
-    broker.start()
-    site, segment = site_for(broker.port, pki.client(IDENTITY))
+    site, segment = site_of(broker)
     async with (
         open_outbox(tmp_path / "twin", "rfid", OutboxSettings(), machine_id="twin") as other,
         uplink(site, segment, outbox, version="1") as first,
@@ -415,11 +414,10 @@ async def test_two_boxes_with_one_identity_end_with_an_alarm_and_recording_goes_
 
 
 @pytest.mark.broker
-async def test_a_frozen_broker_is_noticed_and_all_arrives_after_it(mosquitto: Brokers, outbox: Outbox) -> None:
-    broker = mosquitto()
-    broker.start()
+@over_every_broker
+async def test_a_frozen_broker_is_noticed_and_all_arrives_after_it(broker: Engine, outbox: Outbox) -> None:
     with subscriber(broker) as centre:
-        async with uplink(*site_for(broker.port, keepalive=1.0, connect_timeout=0.5), outbox, version="1") as link:
+        async with uplink(*site_of(broker, keepalive=1.0, connect_timeout=0.5), outbox, version="1") as link:
             outbox.put(work(10))
             await centre.wait_for(10)
             broker.freeze()
@@ -432,14 +430,13 @@ async def test_a_frozen_broker_is_noticed_and_all_arrives_after_it(mosquitto: Br
 
 
 @pytest.mark.broker
-async def test_a_backlog_drains_beside_live_events_when_the_broker_comes_up(
-    mosquitto: Brokers, pki: Pki, outbox: Outbox
-) -> None:
-    broker = mosquitto(pki=pki)
+@over_every_broker
+async def test_a_backlog_drains_beside_live_events_when_the_broker_comes_up(broker: Engine, outbox: Outbox) -> None:
+    broker.stop()
     for _ in range(20):
         outbox.put(work(1000))
     await outbox.flush()
-    async with uplink(*site_for(broker.port, pki.client(IDENTITY), window=4), outbox, version="1") as link:
+    async with uplink(*site_of(broker, window=4), outbox, version="1") as link:
         async with asyncio.timeout(30):
             await link.until(lambda status: status.state == "offline")
         broker.start()
@@ -452,11 +449,11 @@ async def test_a_backlog_drains_beside_live_events_when_the_broker_comes_up(
 
 
 @pytest.mark.broker
-async def test_a_restarted_broker_is_found_and_nothing_is_lost(mosquitto: Brokers, outbox: Outbox) -> None:
-    broker = mosquitto(persistence=True)
-    broker.start()
+@over_every_broker
+async def test_a_restarted_broker_is_found_and_nothing_is_lost(broker: Engine, outbox: Outbox) -> None:
     with subscriber(broker) as centre:
-        async with uplink(*site_for(broker.port), outbox, version="1") as link:
+        site, segment = site_of(broker, state_interval=1.0)
+        async with uplink(site, segment, outbox, version="1") as link, asking(centre):
             for round_ in range(3):
                 outbox.put(work(500))
                 await centre.wait_for(500 * round_ + 100)
