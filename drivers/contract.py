@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 from pydantic_core import PydanticCustomError
 
 from drivers.observations import (
+    Absent,
     Antenna,
     Batch,
     Disconnected,
@@ -32,6 +33,7 @@ from drivers.observations import (
 )
 
 __all__ = [
+    "Absent",
     "Antenna",
     "Batch",
     "Context",
@@ -95,8 +97,8 @@ class Context(msgspec.Struct, frozen=True):
     """What a driver knows of its surroundings: the device's name, the interface its sockets are bound to, the clock.
 
     `clock` gives Unix seconds. `base` is the folder of the configuration file: paths in settings are relative to it.
-    `secret` resolves a `SecretRef`, anew every time; it raises `Rejected` with what to do. `outputs` will be written:
-    a device that has not all of them is `Rejected`.
+    `secret` resolves a `SecretRef`, anew every time; it raises `Rejected` with what to do, `Absent` where the file is
+    gone. `outputs` will be written: a device that has not all of them is `Rejected`.
     """
 
     device: str

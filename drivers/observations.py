@@ -111,3 +111,7 @@ class ProtocolViolation(DriverError, ValueError):
 
 class Rejected(DriverError):
     """It answered and refused its configuration, or cannot do what is asked."""
+
+
+class Absent(Rejected):
+    """What the configuration refers to is not there, a secret's file above all."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from drivers import registry
-from drivers.contract import Batch, Context, Driver, Rejected
+from drivers.contract import Absent, Batch, Context, Driver, Rejected
 from gateway.config import secrets
 from gateway.config.site import Device
 from gateway.health import DeviceBoard, DeviceHealth
@@ -107,5 +107,7 @@ def _secret(ref: str, base: Path) -> str:
     """As drivers ask for it: what is wrong with a secret is a refused configuration, not a bug."""
     try:
         return secrets.resolve(ref, base)
+    except secrets.NoSecret as error:
+        raise Absent(str(error)) from None
     except secrets.SecretError as error:
         raise Rejected(str(error)) from None

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from drivers.contract import Antenna, Batch, Context, DriverError, Rejected, Status
+from drivers.contract import Absent, Antenna, Batch, Context, DriverError, Rejected, Status
 from drivers.http import sources
 from drivers.http.app import Desks
 from drivers.http.complaints import Complaints
@@ -115,16 +115,20 @@ class _Tokens:
         self._known: dict[str, Known] = {}
 
     def read(self, *, keep: bool = False) -> None:
-        """Raises `Rejected` where a token is missing, short, or another's; `keep`: there it stays as it was."""
+        """Raises `Rejected` where a token is missing, short, or another's.
+
+        `keep`: there it stays as it was, but who has no token file any more is nobody.
+        """
         known: dict[str, Known] = {}
         seen: dict[bytes, str] = {}
         for name, source in self._sources.items():
             try:
                 known[name] = Known(self._hashed(name, source, seen), source.common_name)
-            except Rejected:
+            except Rejected as error:
                 if not keep:
                     raise
-                known[name] = self._known[name]
+                if name in self._known and not isinstance(error, Absent):
+                    known[name] = self._known[name]
         self._known = known
 
     def _hashed(self, name: str, source: Source, seen: dict[bytes, str]) -> bytes | None:
@@ -140,7 +144,7 @@ class _Tokens:
         return hashed
 
     def known(self) -> Mapping[str, Known]:
-        """As of the last few seconds; what became unreadable stays as it was."""
+        """As of the last few seconds; whose token cannot be read stays as it was, whose is gone is not known."""
         now = asyncio.get_running_loop().time()
         if now - self._read > _FRESH:
             self._read = now

@@ -13,7 +13,11 @@ _LONGEST = 64 * 1024
 
 
 class SecretError(Exception):
-    """The secret is not there. The message names the reference and what to do, never the secret."""
+    """The secret cannot be read. The message names the reference and what to do, never the secret."""
+
+
+class NoSecret(SecretError):
+    """Its file is not there, or not any more."""
 
 
 def resolve(ref: str, base: Path = Path()) -> str:
@@ -53,4 +57,4 @@ def _content(path: Path, ref: str) -> str:
         raise SecretError(f"{ref}: {path} is not UTF-8 text") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise SecretError(f"{ref}: {path}: {reason}") from error
+        raise (NoSecret if isinstance(error, FileNotFoundError) else SecretError)(f"{ref}: {path}: {reason}") from error

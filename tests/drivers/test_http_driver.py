@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from drivers.contract import Batch, Context, Observation, Read, Rejected, Status, Unreachable
+from drivers.contract import Absent, Batch, Context, Observation, Read, Rejected, Status, Unreachable
 from drivers.http.driver import HttpDriver
 from drivers.http.settings import PortSettings, Settings
 from simulators.http_source import Answer, Broken, HttpSource, Manners, lines
@@ -400,25 +400,29 @@ async def test_a_changed_token_serves_without_a_restart(running: Any, monkeypatc
     assert (await device.source(tokens[1]).post(READ)).status == 200
 
 
-async def test_a_token_is_changed_although_that_of_another_source_is_gone(
-    running: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("lost", "answer"), [(Rejected("Too many open files"), 200), (Absent("no such file"), 401)])
+async def test_a_token_that_is_gone_is_revoked_and_one_that_cannot_be_read_is_not(
+    running: Any, monkeypatch: pytest.MonkeyPatch, lost: Rejected, answer: int
 ) -> None:
-    tokens = {"a": "token-of-the-source-a", "b": "stolen-token-of-source-b"}
+    """The other source's is changed at the same time."""
+    tokens = {"${file:a}": "token-of-the-source-a", "${file:b}": "stolen-token-of-source-b"}
 
     def secret(ref: str) -> str:
         if ref not in tokens:
-            raise Rejected(f"{ref}: no such file")
+            raise lost
         return tokens[ref]
 
     monkeypatch.setattr("drivers.http.driver._FRESH", 0.0)
     sources = {name: {"token": f"${{file:{name}}}"} for name in "ab"}
-    tokens = {f"${{file:{name}}}": token for name, token in tokens.items()}
     device = await running({"sources": sources, "token": None}, secret=secret)
+    assert (await device.source("token-of-the-source-a").post(READ)).status == 200
     del tokens["${file:a}"]
     tokens["${file:b}"] = "another-token-of-source-b"
     assert (await device.source("stolen-token-of-source-b").post(READ)).status == 401
     assert (await device.source("another-token-of-source-b").post(READ)).status == 200
-    assert (await device.source("token-of-the-source-a").post(READ)).status == 200
+    assert (await device.source("token-of-the-source-a").post(READ)).status == answer
+    tokens["${file:a}"] = "a-new-token-of-source-a"
+    assert (await device.source("a-new-token-of-source-a").post(READ)).status == 200
 
 
 async def test_a_clock_that_was_never_set_is_put_right_and_told(running: Any) -> None:

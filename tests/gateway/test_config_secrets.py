@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from drivers.contract import Rejected
-from gateway.config.secrets import SecretError, resolve
+from gateway.config.secrets import NoSecret, SecretError, resolve
 from gateway.devices import _secret
 
 
@@ -75,3 +75,12 @@ def test_a_driver_is_told_what_to_do_about_a_secret_that_is_not_there(tmp_path: 
     assert _secret("${file:key}", tmp_path) == "0011"
     with pytest.raises(Rejected, match="NOWHERE"):
         _secret("${env:NOWHERE}", tmp_path)
+
+
+def test_a_file_that_is_gone_is_told_apart_from_one_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(NoSecret):
+        resolve("${file:token}", tmp_path)
+    (tmp_path / "token").mkdir()
+    with pytest.raises(SecretError) as error:
+        resolve("${file:token}", tmp_path)
+    assert not isinstance(error.value, NoSecret)
