@@ -160,7 +160,7 @@ async def _repeat(
     while True:
         await asyncio.sleep(interval)
         troubled = [board.now for board in boards if board.now.state == "degraded"]
-        outages.keep({health.device for health in parts.devices.health} | {"uplink", "clock"})
+        outages.keep({health.device for health in parts.devices.health} | {"uplink", "uplink alarm", "clock"})
         for health in (*parts.devices.health, *troubled):
             message = whole(_draft(health, parts.composer, clock()))
             parts.uplink.publish_unstored("health", health.device, message)
@@ -170,10 +170,9 @@ async def _repeat(
 
 def _uplink_is(link: Uplink, outages: Outages) -> None:
     status = link.status
-    if status.state == "online" and status.alarm:
-        outages.tell("uplink", "degraded", status.alarm)
-    else:
-        outages.tell("uplink", status.state, status.cause)
+    outages.tell("uplink", status.state, status.cause)
+    if status.state == "online":
+        outages.tell("uplink alarm", "degraded" if status.alarm else "online", status.alarm or "")
 
 
 async def _follow(link: Uplink, outage: Callable[[], None]) -> None:

@@ -26,14 +26,14 @@ def run(file: Path, segments: tuple[str, ...], listen: str | None, *, verbose: b
       readpoint run site.yaml --metrics 127.0.0.1:9464
     """
     from gateway.config.load import load  # noqa: PLC0415 - help needs none of it
-    from gateway.logs import configure  # noqa: PLC0415 - same
+    from gateway.logs import configure, get_logger  # noqa: PLC0415 - same
 
     # Before it runs there is nothing to bring to an end, and systemd takes a death by SIGTERM for a clean one.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     configure(sys.stderr, verbose=verbose)
     loaded = load(file, segments=segments or None)
     for warning in loaded.warnings:
-        click.echo(str(warning), err=True)
+        get_logger("gateway.run").warning(str(warning))
     for name in segments:
         if name not in loaded.site.segments:
             raise click.UsageError(f"{file}: {unknown('segment', name, loaded.site.segments)}")
