@@ -6,6 +6,7 @@ import asyncio
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -247,6 +248,11 @@ def test_promtool_finds_nothing_wrong(arguments: str, shown: str) -> None:
     done = subprocess.run(command, input=shown, capture_output=True, text=True, cwd=ROOT, check=False, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     assert not shown or done.stdout + done.stderr == "", "not even a hint"
+
+
+def test_without_metrics_nothing_is_imported_for_them() -> None:
+    code = "import sys, gateway.app; assert not {'prometheus_client', 'gateway.visible.shown'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 def test_a_clock_that_is_wrong_needs_a_person() -> None:
