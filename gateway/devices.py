@@ -14,10 +14,10 @@ from drivers import registry
 from drivers.contract import Absent, Batch, Context, Driver, Rejected
 from gateway.config import secrets
 from gateway.config.site import Device
+from gateway.guests import Guest
 from gateway.health import DeviceBoard, DeviceHealth
 from gateway.identity import elements
 from gateway.outputs import Signalling
-from gateway.strangers import Stranger
 from gateway.supervisor import Backoff, Supervisor
 
 
@@ -88,7 +88,7 @@ def _made(device: Device, context: Context) -> Driver:
     def make() -> Driver:
         return registry.entry(device.driver).factory()(device.settings, device.ports, context)
 
-    return make() if device.driver in registry.names() else Stranger(make)
+    return make() if device.driver in registry.names() else Guest(make)
 
 
 @asynccontextmanager

@@ -112,7 +112,7 @@ class Pipeline:
         before, self._apart = self._apart, apart
         if before is not None and abs(apart - before) > SET:
             log.warning("the host's clock was set: what is present stays present", seconds=round(apart - before))
-            self._store(self._engine.step(apart - before))
+            self._store(self._engine.shift(apart - before))
 
     def _is_stored(self, events: int) -> None:
         self._waiting -= events

@@ -101,8 +101,8 @@ def replay(
     segment (or another than `segment`) pass time only; `unknown` counts those of devices that the site does not have.
     Raises `RecordingError` with the line's number at its head.
     """
-    strangers = Counter() if unknown is None else unknown
-    for sequence, draft in enumerate(_drafts(site, lines, segment, strangers, every=every), 1):
+    counted = Counter() if unknown is None else unknown
+    for sequence, draft in enumerate(_drafts(site, lines, segment, counted, every=every), 1):
         yield _HEAD % (sequence, draft.body)
 
 

@@ -146,8 +146,8 @@ def _draw(file: Path, traces: dict[str, Trace], zone: tzinfo) -> None:
 
 
 def _unknown(subject: Subject, found: Explained, where: Where) -> int:
-    from gateway.cli.explanation import strangers  # noqa: PLC0415 - only where nothing was found
+    from gateway.cli.explanation import unread  # noqa: PLC0415 - only where nothing was found
 
-    for row in strangers(subject, found.others, " or ".join(where.segments)):
+    for row in unread(subject, found.others, " or ".join(where.segments)):
         click.echo(row, err=True)
     return 1

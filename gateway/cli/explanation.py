@@ -65,7 +65,7 @@ def _cells(row: Row, names: Sequence[str], zone: tzinfo) -> Iterator[str]:
     yield escape("; ".join(row.events))
 
 
-def strangers(subject: Subject, others: Sequence[Known], segments: str) -> Iterator[str]:
+def unread(subject: Subject, others: Sequence[Known], segments: str) -> Iterator[str]:
     """What to say where nobody read it: who it may have been, and what was read at all."""
     place = f" in segment {printable(segments)}" if segments else ""
     yield f"Error: '{printable(textwrap.shorten(subject.text, 200))}' was not read{place}"

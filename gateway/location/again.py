@@ -22,14 +22,17 @@ NEARER: Final = 4.0
 """dB by which the side that a tag goes to hears it better than while it stood near the door."""
 
 
-def counts(one: Evidence, decided: Decided) -> bool:
-    """Note that it crossed, unless it just did so the same way, or what is heard is but the rest of that."""
+def counted(decided: Decided) -> list[Evidence]:
+    """Note who crossed, without those who just did so the same way, or of whom but the rest of that is heard."""
+    before = [one for one in decided.members if one.tag.crossed is not None]
+    moved = decided.rise >= RISE or 2 * sum(_returned(one.tag, one) for one in before) > len(before)
+    return [one for one in decided.members if _counts(one, decided, moved=moved)]
+
+
+def _counts(one: Evidence, decided: Decided, *, moved: bool) -> bool:
     tag = one.tag
-    if (
-        tag.crossed is not None
-        and one.middle - tag.through < NEAR
-        and (tag.crossed == decided.direction or (decided.rise < RISE and not _returned(tag, one)))
-    ):
+    known = tag.crossed is not None and one.middle - tag.through < NEAR
+    if known and (tag.crossed == decided.direction or not moved):
         return False
     if decided.direction == "unknown":
         if tag.parked:

@@ -338,7 +338,7 @@ class Checkpoint:
             return max(last, silence.back) + window
         return max(silence.blind, last) + max(self._point.freeze_max, window)
 
-    def step(self, by: float, now: float) -> None:
+    def shift(self, by: float, now: float) -> None:
         """The host's clock was set: what is quiet stays so for as long as it would have."""
         for times in (self._since, self._last, self._written):
             for slot in self._objects.values():
@@ -347,7 +347,7 @@ class Checkpoint:
             visit.first += by
             visit.until += by
         if self.gate is not None:
-            self.gate.step(by)
+            self.gate.shift(by)
         self._rounds.put_all(self._objects.values(), now)
         self._waiting.put_all(self._visits, now)
 

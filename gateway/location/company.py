@@ -204,19 +204,20 @@ def _faded(one: Evidence, came: Side, sides: Mapping[int, Side | None]) -> float
     return one.peaks[came == "outside"] - sum(lately) / len(lately) if lately else math.inf
 
 
-def ways(company: list[Evidence], *, one_sided: bool) -> list[Decided]:
-    """Which way a company went; two where it met another in the door. `one_sided`: one side is enough to cross."""
+def loads(company: list[Evidence]) -> list[list[Evidence]]:
+    """What moved of a company: one load, or two that met in the door. What stands near it is left out."""
     moving = [one for one in company if not one.flat]
-    company = [one for one in company if not one.flat or (not one.known and 2 * len(moving) > len(company))]
-    if not company:
-        return []
-    whole = pool(company)
-    met = _met(company)
-    if met:
-        return [decided for group in met for decided in _one_way(group, one_sided=one_sided)]
+    most = 2 * len(moving) > len(company)
+    load = [one for one in company if not one.flat or (most and (one.tag.rest or not one.known))]
+    return (_met(load) or [load]) if load else []
+
+
+def way(load: list[Evidence], *, one_sided: bool) -> list[Decided]:
+    """Which way a load went, if any. `one_sided`: one side is enough to cross."""
+    whole = pool(load)
     if abs(whole.score) < clear(whole):
-        return _vague(company, whole, one_sided=one_sided)
-    return [Decided("in" if whole.score > 0.0 else "out", company, whole.centre, whole.spread)]
+        return _vague(load, whole, one_sided=one_sided)
+    return [Decided("in" if whole.score > 0.0 else "out", load, whole.centre, whole.spread)]
 
 
 def _met(company: list[Evidence]) -> list[list[Evidence]]:
@@ -249,13 +250,6 @@ def _by_sign(company: list[Evidence]) -> tuple[list[Evidence], list[Evidence]]:
         if id(one) not in known:
             groups[abs(one.middle - middles[0]) > abs(one.middle - middles[1])].append(one)
     return groups
-
-
-def _one_way(company: list[Evidence], *, one_sided: bool) -> list[Decided]:
-    whole = pool(company)
-    if abs(whole.score) < clear(whole):
-        return _vague(company, whole, one_sided=one_sided)
-    return [Decided("in" if whole.score > 0.0 else "out", company, whole.centre, whole.spread)]
 
 
 def _vague(company: list[Evidence], whole: Pooled, *, one_sided: bool) -> list[Decided]:

@@ -333,7 +333,7 @@ class Engine:
             some += checkpoint.touched(limit - len(some))
         return some
 
-    def step(self, by: float) -> list[Outcome]:
+    def shift(self, by: float) -> list[Outcome]:
         """The host's clock was set by `by` seconds: what is present stays so, in the new time.
 
         Without it a clock set ahead would end all presence at once, and one set back would blind the rules for as long.
@@ -343,12 +343,12 @@ class Engine:
             return out
         self._weigh_all(out)
         for name, portal in self._portals.items():
-            self._portals[name] = portal.step(by, self._now, out)
+            self._portals[name] = portal.shift(by, self._now, out)
         self._now += by
-        self._watch.step(by)
-        self._zones.step(by, self._now)
+        self._watch.shift(by)
+        self._zones.shift(by, self._now)
         for checkpoint in self._checkpoints.values():
-            checkpoint.step(by, self._now)
+            checkpoint.shift(by, self._now)
         self._compile()
         return out
 

@@ -33,7 +33,7 @@ class GateState:
         else:
             self._windows = (self._windows[0], (begin, time + self._gate.hold))
 
-    def step(self, by: float) -> None:
+    def shift(self, by: float) -> None:
         """The host's clock was set by so many seconds."""
         before, last = self._windows
         self._windows = ((before[0] + by, before[1] + by), (last[0] + by, last[1] + by))

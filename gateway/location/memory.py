@@ -38,7 +38,7 @@ class Memory:
         """Its next arrival is not before `time`, and no read before `decided` makes one."""
         return self._departed.get(uri, self._others)
 
-    def step(self) -> None:
+    def shift(self) -> None:
         """The host's clock was set: eventTimes still do not run backwards, but no read is too old any more."""
         for uri, one in self._departed.items():
             self._departed[uri] = Departed(one.time, -math.inf, one.lost)

@@ -161,7 +161,7 @@ class Patience:
         if pace is not None:
             pace.left = last_seen
 
-    def step(self) -> None:
+    def shift(self) -> None:
         """The host's clock was set: when it left is not known any more."""
         for pace in self._paces.values():
             pace.left = math.inf

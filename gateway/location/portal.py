@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Final
 
 from drivers.observations import Read
 from gateway.location.admission import Admission
-from gateway.location.again import NEAR, RISE, counts
-from gateway.location.company import Decided, companies, evident, gone, settles, ways
+from gateway.location.again import NEAR, RISE, counted
+from gateway.location.company import Decided, companies, evident, gone, loads, settles, way
 from gateway.location.crossing import QUIET, WINDOW, Crossing
 from gateway.location.evidence import Evidence, peaks_until, pool, weigh
 from gateway.location.floor import Floor, Place
@@ -310,12 +311,13 @@ class Portal:
         """Tell what crossed of a company; the rest are strays."""
         crossed: set[str] = set()
         here = passing_here(company, self._elsewhere) if self._point.neighbours else company
-        for leg in legs(here, self._sides) if here else ():
+        one_sided = self._one_sided or self.gate is not None
+        for leg in chain.from_iterable(legs(load, self._sides) for load in loads(here)):
             heard = [one for one in leg if len(one.run) >= self._point.min_reads]
-            for decided in ways(heard, one_sided=self._one_sided or self.gate is not None) if heard else ():
+            for decided in way(heard, one_sided=one_sided) if heard else ():
                 if self._cut_off(decided):
                     decided.direction = "unknown"
-                decided.members = [one for one in decided.members if counts(one, decided)]
+                decided.members = counted(decided)
                 if decided.members:
                     crossed.update(one.identity.uri for one in decided.members)
                     self._passages.tell(decided, now, out)
@@ -328,7 +330,6 @@ class Portal:
                 tag.parked |= tag.idle >= IDLE or one.flat
                 if one.flat or tag.parked:
                     tag.stood(one.peaks)
-            self._leave(tag)
             self._waiting.pop(one.identity.uri, None)
             still, tag.waiting, tag.settled = not tag.waiting, False, True
             tag.heard = one.first, one.last, strength(one.peaks)
@@ -353,12 +354,12 @@ class Portal:
         self._point = point
         self._learn_sides()
 
-    def step(self, by: float, now: float, out: list[Outcome]) -> Portal:
+    def shift(self, by: float, now: float, out: list[Outcome]) -> Portal:
         """The host's clock was set: what crossed is told, and the portal begins anew with its gate as it is."""
         self.close(now, out)
         fresh = Portal(self._point, self._floor, self._watch, self._admission, self._counts, self._new_id, self._others)
         if self.gate is not None:
-            self.gate.step(by)
+            self.gate.shift(by)
             fresh.gate = self.gate
         return fresh
 

@@ -362,7 +362,7 @@ class Zones:
 
     # What a clock that was set decides
 
-    def step(self, by: float, now: float) -> None:
+    def shift(self, by: float, now: float) -> None:
         """All that is present stays, last seen as long ago as before; evidence of where it might be is given up.
 
         Where it was placed keeps its eventTime: it has been told.
@@ -372,8 +372,8 @@ class Zones:
             kept.clear()
         self.present_count = 0
         self._wheel = Wheel(self._ask)
-        self._memory.step()
-        self._limits.step()
+        self._memory.shift()
+        self._limits.shift()
         for one in standing:
             self.restore(msgspec.structs.replace(one, last_seen=one.last_seen + by), now, [])
 

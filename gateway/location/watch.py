@@ -76,7 +76,7 @@ class Watch:
         self._begun = False
         self._count()
 
-    def step(self, by: float) -> None:
+    def shift(self, by: float) -> None:
         """The host's clock was set: all that is remembered moves with it."""
         self.last_return += by
         for eyes in self._eyes:

@@ -243,6 +243,6 @@ def test_a_gate_that_changed_is_closed_until_it_says_otherwise(belt, rules):
 def test_a_gate_stays_as_it_is_when_the_clock_is_set(belt):
     w = belt(gate=Gate("plc", "beam"))
     w.signal(100.0, True)
-    w.engine.step(-50.0)
+    w.engine.shift(-50.0)
     w.read(51.0)
     assert times(w) == [51.0]

@@ -367,7 +367,7 @@ def test_a_clock_that_is_set_neither_ends_presence_nor_blinds_the_rules(walk, zo
     start = 1_790_000_000.0
     w.stay(start, start + 20, 1)
     assert [one.kind for one in w.events] == ["arrived"]
-    w.engine.step(by)
+    w.engine.shift(by)
     w.stay(start + by + 20, start + by + 40, 1)
     assert [one.kind for one in w.events] == ["arrived"]
     w.stay(start + by + 40, start + by + 60, 2)
@@ -395,7 +395,7 @@ def test_a_clock_that_is_set_keeps_checkpoints_quiet_and_gates_as_they_are(walk,
     w.read(10_000.0)
     w.signal(10_000.0, 1)
     w.read(10_001.0, 2, tag="b")
-    w._take(w.engine.step(by))
+    w._take(w.engine.shift(by))
     assert [(one.kind, one.object.uri) for one in w.events] == [
         ("observed", "urn:test:a"),
         ("passed", "urn:test:b"),

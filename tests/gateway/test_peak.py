@@ -136,7 +136,7 @@ def test_too_few_reads_are_nothing_however_long_they_waited(belt):
 def test_a_clock_that_is_set_neither_tells_nor_loses_what_waits(belt):
     w = belt(peak_wait=3.0)
     w.read(100.0, 1, -50.0)
-    w.engine.step(1000.0)
+    w.engine.shift(1000.0)
     w.reach(1100.9)
     assert w.events == []
     w.reach(1101.5)

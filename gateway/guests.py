@@ -12,7 +12,7 @@ from drivers.contract import Batch, Driver, Measurement, Observation, Read, Sign
 _KINDS: tuple[type[Observation], ...] = (Read, Signal, Measurement, Status)
 
 
-class Stranger:
+class Guest:
     """A driver that is imported and made when it is opened, and whose every observation is looked at.
 
     Our own are type-checked before they are shipped; for these `open` and iterating raise what importing and making

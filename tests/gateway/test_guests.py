@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from drivers.contract import Batch, Driver, Measurement, Read, Signal, Status
+from gateway.guests import Guest, check
 from gateway.health import DeviceBoard
-from gateway.strangers import Stranger, check
 from gateway.supervisor import Backoff, Supervisor
 
 GOOD = (
@@ -79,7 +79,7 @@ async def supervised(make: Callable[[], Driver], so: Callable[[DeviceBoard], boo
     news = asyncio.Event()
     board = DeviceBoard("reader", lambda: 5.0, lambda _: news.set())
     supervisor = Supervisor(
-        "reader", Stranger(make), lambda _, batch: put.append(batch), board, lambda: 5.0, Backoff(0.001, 0.002)
+        "reader", Guest(make), lambda _, batch: put.append(batch), board, lambda: 5.0, Backoff(0.001, 0.002)
     )
     task = asyncio.create_task(supervisor.run())
     async with asyncio.timeout(30):
