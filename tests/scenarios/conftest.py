@@ -90,10 +90,10 @@ class GatewayProcess:
         assert self._process is not None
         self._process.send_signal(number)
 
-    async def logs(self, text: str) -> None:
-        """Until it has said this."""
+    async def logs(self, text: str, times: int = 1) -> None:
+        """Until it has said this, so often."""
         async with asyncio.timeout(BOUND):
-            while text not in self.log.read_text():  # noqa: ASYNC110 - another process
+            while self.log.read_text().count(text) < times:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.02)
 
     async def status(self) -> Overview | None:
