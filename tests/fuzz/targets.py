@@ -162,10 +162,11 @@ def _line(data: bytes) -> None:
 
 
 def _epc(data: bytes) -> None:
+    """What a tag is named a person may write. (Of pieces, TDS takes any two numbers, AI 8006 does not.)"""
     pc = None if data[:1] < b"\x80" else int.from_bytes(data[1:3], "big")
     for value in (data, data[3:]):
         identity = epc.decode(value, pc)
-        if identity.scheme not in ("raw", "afi"):
+        if identity.scheme not in ("raw", "afi", "itip"):
             assert named.named(identity.uri).uri == identity.uri
 
 
