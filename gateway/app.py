@@ -110,7 +110,7 @@ class _Showing:
         self.stop()
         self._settings = settings
         if settings != Metrics():
-            from gateway.visible.shown import show  # noqa: PLC0415 - 1 MB that is not paid for without it
+            from gateway.visible.shown import show  # noqa: PLC0415 - 2 MB that is not paid for without it
 
             self._task = self._group.create_task(show(settings, self.live, self._only), name="metrics")
 

@@ -72,8 +72,9 @@ class ClockWatch:
 
     def look(self) -> ClockView:
         """How the clock is now: some microseconds."""
-        now, steady, told = self._clock(), self._steady(), self._ask()
-        self._follow(now - steady, steady)
+        before, now, steady, told = self._steady(), self._clock(), self._steady(), self._ask()
+        if steady - before < OFF / 2:  # else we were stopped in between, and the two tell nothing of each other
+            self._follow(now - steady, steady)
         state = self._state(now, told)
         if state == "synchronized":
             self._last_synchronized = steady
