@@ -118,6 +118,26 @@ class Walk:
         return [(one.kind, one.read_point, one.time) for one in self.events]
 
 
+def sound(events: Iterable[Transition]) -> None:
+    """What zones said of one tag: one zone at a time, arrivals and departures in turn, eventTimes forward."""
+    here, last = None, float("-inf")
+    for one in events:
+        assert last <= one.time <= one.decided
+        assert one.first_seen <= one.last_seen <= one.decided
+        assert (one.reason == "unobserved") == (one.unobserved is not None)
+        last = one.time
+        if one.kind == "arrived":
+            assert here is None
+            here = one.read_point
+        elif one.kind == "moved":
+            assert here == one.origin != one.read_point
+            here = one.read_point
+        else:
+            assert (one.kind, one.read_point) == ("departed", here)
+            here = None
+    assert here is None
+
+
 def make_rules(points: Iterable[ReadPoint], ports: Iterable[Port], **options: object) -> Rules:
     """Rules of these read points and ports."""
     return Rules({point.name: point for point in points}, tuple(ports), **options)  # type: ignore[arg-type]

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import gzip
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.commands import HEAD, readpoint
+
 T0 = 1_790_000_000.0
 
-SITE = """\
-version: 1
-gateway: {id: gw-07, site: dc1}
-segments:
-  rfid:
-    uplink: {url: "mqtt://127.0.0.1:1883"}
+SITE = (
+    HEAD
+    + """\
 read_points:
   aisle-a: {uri: "urn:epc:id:sgln:9521141.12345.aislea", kind: zone, presence_timeout: 10s}
   aisle-b: {uri: "urn:epc:id:sgln:9521141.12345.aisleb", kind: zone, presence_timeout: 10s}
 devices:
   reader: {driver: llrp, segment: rfid, host: 127.0.0.1, antennas: {1: aisle-a, 2: aisle-b}}
 """
+)
 
 
 def line(time: float, antenna: int = 1) -> str:
@@ -46,17 +43,7 @@ def site(tmp_path: Path) -> Path:
 
 
 def replay(*arguments: str | Path, given: bytes = b"") -> tuple[int, str, str]:
-    """Exit code, stdout, stderr; no traceback, whatever happens."""
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway", "replay", *map(str, arguments)],
-        input=given,
-        capture_output=True,
-        timeout=60,
-        check=False,
-        cwd=ROOT,
-    )
-    assert b"Traceback" not in done.stderr
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+    return readpoint("replay", *arguments, given=given)
 
 
 def transitions(out: str) -> list[str]:

@@ -23,19 +23,16 @@ from gateway.tuning.walk import parse_walk
 from simulators.radio import Radio
 from simulators.tags import sgtin_96
 from simulators.warehouse import Warehouse, aisles
+from tests.commands import HEAD, ROOT, readpoint
 
-ROOT = Path(__file__).resolve().parents[2]
 T0 = 1_790_000_000.0
 AISLES = ("aisle-a", "aisle-b", "aisle-c", "aisle-d")
 LOUDER = {1: 2.5, 2: -2.5, 3: 2.5, 4: -2.5}
 """dB: neighbours differ by 5."""
 
-SITE = """\
-version: 1
-gateway: {id: gw-07, site: dc1}
-segments:
-  rfid:
-    uplink: {url: "mqtt://127.0.0.1:1883"}
+SITE = (
+    HEAD
+    + """\
 read_points:
   aisle-a: {uri: "urn:epc:id:sgln:9521141.12345.aislea", kind: zone}
   aisle-b: {uri: "urn:epc:id:sgln:9521141.12345.aisleb", kind: zone}
@@ -53,6 +50,7 @@ devices:
       4:
         read_point: aisle-d
 """
+)
 
 
 def day(folder: Path, seed: int, louder: dict[int, float], tags: int = 24, seconds: int = 600) -> tuple[Path, Path]:
@@ -84,17 +82,7 @@ def site(tmp_path: Path) -> Path:
 
 
 def tune(*arguments: str | Path) -> tuple[int, str, str]:
-    """Exit code, stdout, stderr; no traceback, whatever happens."""
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway", "tune", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        cwd=ROOT,
-    )
-    assert "Traceback" not in done.stderr
-    return done.returncode, done.stdout, done.stderr
+    return readpoint("tune", *arguments)
 
 
 def document(*arguments: str | Path) -> dict[str, Any]:

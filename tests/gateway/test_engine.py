@@ -12,6 +12,7 @@ from drivers.contract import Measurement, Read, Signal, Status
 from gateway.location import admission, checkpoint, presence, wheel
 from gateway.location.engine import Engine
 from gateway.model import Gate, Identity, Port, Present, ReadPoint, Rules
+from tests.gateway.conftest import sound
 
 # Routing and counting
 
@@ -229,23 +230,7 @@ def check(w):
     for one in w.events:
         stories[one.object.uri].append(one)
     for events in stories.values():
-        here, last = None, float("-inf")
-        for one in events:
-            assert one.time >= last
-            assert one.time <= one.decided
-            assert one.first_seen <= one.last_seen
-            last = one.time
-            if one.kind == "arrived":
-                assert here is None
-                here = one.read_point
-            elif one.kind == "moved":
-                assert here == one.origin != one.read_point
-                here = one.read_point
-            else:
-                assert (one.kind, one.read_point) == ("departed", here)
-                assert (one.reason == "unobserved") == (one.unobserved is not None)
-                here = None
-        assert here is None
+        sound(events)
     assert w.stored == {}
     w.reach(w.now + wheel.HORIZON)
     assert w.engine.deadline is None
