@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Self, cast
 
 import msgspec
 
@@ -242,14 +242,24 @@ async def _open_and_close(folder: Path) -> None:
 def look(ledger: Ledger, folder: Path) -> list[Event]:
     """Open the outbox once more as the gateway does, until all is saved that can be; tell the ledger what is there."""
     asyncio.run(_open_and_close(folder))
-    found: list[dict[str, Any]] = []
+    found: list[Event] = []
     with stopped(folder) as outside:
         for entry in outside.rows(limit=10**9):
             row = outside.show(entry.epoch, entry.sequence)
-            assert row is not None
-            found.append(json.loads(row.payload))
-            ledger.keep(found[-1], entry.state)
+            event = None if row is None or entry.reason == "corrupt" else _event(row.payload)
+            if event is not None:
+                found.append(event)
+                if entry.state in {"pending", "dead"}:
+                    ledger.keep(event, entry.state)
     return found
+
+
+def _event(payload: bytes) -> Event | None:
+    """What was sent, or given up as damaged, need not be whole."""
+    try:
+        return cast("Event", json.loads(payload))
+    except ValueError:
+        return None
 
 
 def torn(events: Iterable[Event]) -> list[tuple[int, int]]:

@@ -93,7 +93,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     for table in tables:
         said = connection.execute(f"PRAGMA quick_check{table}").fetchone()[0]
         if said != "ok":
-            raise OutboxDamaged(f"{path}: {said}")
+            raise OutboxDamaged(f"{path}: {' '.join(said.splitlines()[:2])}")
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -105,11 +105,17 @@ def _open(path: Path) -> sqlite3.Connection:
         _configure(connection)
         _check(connection, path)
         migrations.migrate(connection, str(path))
+        _check_tables(connection, path)
         _bring_in(connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _check_tables(connection: sqlite3.Connection, path: Path) -> None:
+    if not migrations.is_whole(connection):
+        raise OutboxDamaged(f"{path}: its tables are not those that were made")
 
 
 def _bring_in(connection: sqlite3.Connection) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
+from functools import cache
 from importlib.resources import files
 
 from gateway.outbox.values import OutboxError
@@ -34,6 +36,27 @@ def identify(connection: sqlite3.Connection, path: str, newest: int) -> int:
             f"{path}: made by a newer readpoint (schema {version}, this one knows {newest}); install that version again"
         )
     return version
+
+
+def is_whole(connection: sqlite3.Connection) -> bool:
+    """Whether the tables are those of the newest version, word for word: SQLite trusts what the file says of them."""
+    return _tables(connection) == _newest()
+
+
+@cache
+def _newest() -> frozenset[tuple[str, str, str]]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for _, script in sorted(scripts().items()):
+            connection.executescript(script)
+        return _tables(connection)
+
+
+def _tables(connection: sqlite3.Connection) -> frozenset[tuple[str, str, str]]:
+    """Without blanks and quotes, which versions of SQLite write differently."""
+    return frozenset(
+        (kind, name, "".join(sql.replace('"', "").split()))
+        for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
+    )
 
 
 def migrate(connection: sqlite3.Connection, path: str, steps: Mapping[int, str] | None = None) -> int:

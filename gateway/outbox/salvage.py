@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gateway.outbox import database, high_water
-from gateway.outbox.ledger import checksum
+from gateway.outbox.ledger import PENDING, checksum
 from gateway.outbox.packing import readable
+from gateway.outbox.values import STATES
 
 CHUNK = 200
 """Rows saved in one transaction: the new file's own events wait no longer than for these."""
@@ -25,6 +26,7 @@ UNKNOWN_EPOCH = 1 << 20
 """Where a new file goes on counting when nobody can say how far the damaged one was."""
 
 _STREAM = re.compile(rb'"stream":"([a-z0-9-]{1,64})"')
+_NUMBERS = re.compile(rb'"epoch":([0-9]{1,18}),"sequence":"([0-9]{1,18})"')
 _ROW = "id, epoch, sequence, state, stored, changed, crc, channel, name, reason, payload"
 
 Saved = tuple[int, int, int, int, float, float, int, str, str | None, str | None, bytes]
@@ -117,17 +119,30 @@ def chunks(connection: sqlite3.Connection, top: int) -> Iterator[Chunk]:
             continue
         if len(rows) == CHUNK:
             open_.append((rows[-1][0] + 1, last))
-        whole = [row for row in rows if _whole(row)]
+        whole = [mended for row in rows if (mended := _mended(row)) is not None]
         kept = {row[0] for row in whole}
         yield Chunk(whole, [(row[0], row[0]) for row in rows if row[0] not in kept])
 
 
-def _whole(row: Saved) -> bool:
-    _, _, _, _, _, _, crc, channel, name, _, payload = row
+def _mended(row: Saved) -> Saved | None:
+    """A row whose event is whole: its checksum says so. What is kept beside the event is not under the checksum.
+
+    Its numbers stand in the event as well; a state that is none, or a time, may cost that it is sent once more.
+    """
+    rowid, epoch, sequence, state, stored, changed, crc, channel, name, reason, payload = row
     try:
-        return crc == checksum(channel, name, readable(payload))
+        if crc != checksum(channel, name, readable(payload)):
+            return None
     except (TypeError, AttributeError):  # a flipped bit has changed a value's type
-        return False
+        return None
+    if (said := _NUMBERS.search(readable(payload)[:256])) is not None:
+        epoch, sequence = int(said[1]), int(said[2])
+    if type(epoch) is not int or type(sequence) is not int:
+        return None
+    state = state if state in range(len(STATES)) else PENDING
+    stored, changed = (time if type(time) is float else 0.0 for time in (stored, changed))
+    reason = reason if type(reason) is str else None
+    return rowid, epoch, sequence, state, stored, changed, crc, channel, name, reason, payload
 
 
 def stream_of(row: Saved) -> str | None:

@@ -17,6 +17,7 @@ from gateway.config import site
 from gateway.model import Present, Sighting, Work
 from gateway.outbox import database, queries
 from gateway.outbox.futures import finish, refuse, resolve
+from gateway.outbox.host_clock import ClockState, clock_state
 from gateway.outbox.lock import exclusive
 from gateway.outbox.machine import machine
 from gateway.outbox.mailbox import Mailbox
@@ -66,20 +67,23 @@ async def open_outbox(
     machine_id: str | None = None,
     clock: Callable[[], float] = time.time,
     declare: Declare | None = None,
+    clock_state: Callable[[float], ClockState] = clock_state,
 ) -> AsyncIterator[Outbox]:
     """The outbox in a segment's folder (`{state_dir}/{segment}`, made if need be), held by nobody else meanwhile.
 
     `OutboxLocked` if somebody holds it, `OutboxError` if the file is not ours. When it can no longer write, the body is
     cancelled and `OutboxFailed` comes out. `declare` makes `loss` messages, in another thread: give it a composer of
-    its own; without it a lost row is counted and kept, not declared.
+    its own; without it a lost row is counted and kept, not declared. `clock_state` says, in that thread, how good the time
+    is that an event is stored at.
     """
     try:
         await asyncio.to_thread(database.prepare, folder)
     except OSError as error:
-        raise OutboxError(f"{folder}: {error.strerror}; the user the gateway runs as must own this folder") from error
+        who = "the user the gateway runs as must own this folder, and be able to write there"
+        raise OutboxError(f"{folder}: {error.strerror}; {who}") from error
     if machine_id is None:
         machine_id = await asyncio.to_thread(machine)
-    plan = Plan(folder, segment, machine_id, settings, clock, declare)
+    plan = Plan(folder, segment, machine_id, settings, clock, declare, clock_state)
     with exclusive(folder, clock()):
         outbox = Outbox(plan)
         async with outbox.held():
