@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -84,17 +85,20 @@ def arrived(*heard: Subscriber) -> list[Event]:
 
 
 def turns(events: Sequence[Event]) -> int:
-    """In how many rising sequences the first arrivals come, at least: each lane is one.
+    """In how many rising sequences the first arrivals on one topic come, at least: each lane is one.
 
     That many numbers stand in falling order, and no more (Dilworth): the longest falling sequence is sought.
     """
     seen: set[str] = set()
-    ends: list[tuple[int, int]] = []
+    ends: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
     for event in events:
         if event["id"] in seen:
             continue
         seen.add(event["id"])
+        data = event["data"]
+        name = data["readPoint"]["id"] if "readPoint" in data else data.get("device", "")
+        falling = ends[event["type"], name]
         number = (-event["epoch"], -int(event["sequence"]))
-        at = bisect_left(ends, number)
-        ends[at : at + 1] = [number]
-    return len(ends)
+        at = bisect_left(falling, number)
+        falling[at : at + 1] = [number]
+    return max(map(len, ends.values()))

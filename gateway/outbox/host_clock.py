@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 ClockState = Literal["synchronized", "holdover", "unset"]
@@ -66,15 +67,16 @@ def clock_state(now: float) -> ClockState:
 
 
 class HostClock:
-    """The state of the clock, looked up again every 10 s."""
+    """The state of the clock, looked up again every 10 s, and when it is set for the first time."""
 
-    def __init__(self) -> None:
+    def __init__(self, look: Callable[[float], ClockState] = clock_state) -> None:
+        self._look = look
         self._state: ClockState = "unset"
         self._due = -float("inf")
 
     def state(self, now: float, wall: float) -> ClockState:
-        """As of `now` (monotonic), at most 10 s old."""
-        if now >= self._due:
+        """As of `now` (monotonic): what the kernel says is at most 10 s old."""
+        if now >= self._due or (wall < PLAUSIBLE) != (self._state == "unset"):
             self._due = now + _EVERY
-            self._state = clock_state(wall)
+            self._state = self._look(wall)
         return self._state

@@ -18,6 +18,8 @@ _EVERY = 60.0
 _PAUSE = 0.05
 _SWEEP_EVERY = 3600.0
 _NEVER = float("inf")
+_SET = 5.0
+"""Seconds by which the clock must jump against a steady one to count as set."""
 
 
 class Retention:
@@ -26,6 +28,8 @@ class Retention:
     def __init__(self, keep_sent: float) -> None:
         self._keep = keep_sent
         self._sweep_at = 0.0
+        self._apart: float | None = None
+        self._ahead, self._until = 0.0, 0.0
         self.due = 0.0
         """When the next step is due (monotonic seconds)."""
 
@@ -35,6 +39,7 @@ class Retention:
 
     def step(self, ledger: Ledger, marks: dict[int, Mark], now: float, wall: float) -> None:
         """A step, if it is due; in the caller's transaction. `marks`, by epoch, say what is confirmed."""
+        wall = self._follow(now, wall)
         if now < self.due:
             return
         if now >= self._sweep_at:
@@ -52,6 +57,16 @@ class Retention:
             self.due = now + min(_EVERY, max(0.1, young + self._keep - wall))
         else:
             self.due = now + _EVERY if ledger.counts.stored else _NEVER
+
+    def _follow(self, now: float, wall: float) -> float:
+        """The time by which ages are judged: a clock that is set ahead makes nothing older, while that is kept."""
+        before, self._apart = self._apart, wall - now
+        if before is not None and self._apart - before > _SET:
+            self._ahead += self._apart - before
+            self._until = now + self._keep
+        if now >= self._until:
+            self._ahead = 0.0
+        return wall - self._ahead
 
     @staticmethod
     def _confirmed(ledger: Ledger, marks: dict[int, Mark], before: float, steps: int) -> int:

@@ -269,6 +269,24 @@ async def test_sent_rows_go_when_their_time_is_over_and_numbers_go_on(tmp_path):
         assert entry.epoch > first + 1, "an hour out of use: it may have come back from a backup"
 
 
+async def test_a_clock_that_is_set_ahead_makes_no_sent_row_old(tmp_path, monkeypatch):
+    """By a day: the centre may still ask for what was sent a moment ago."""
+    for often in ("_EVERY", "_SWEEP_EVERY"):
+        monkeypatch.setattr(f"gateway.outbox.retention.{often}", 0.0)
+    now = [1_800_000_000.0]
+    settings = Settings(linger=0.001, keep_sent=3600.0)
+    async with outbox_in(tmp_path / "rfid", settings, clock=lambda: now[0]) as outbox:
+        outbox.put(work(1, 2, 3))
+        await outbox.flush()
+        outbox.settle([row.rowid for row in await outbox.claim("live", 9, 1 << 20)])
+        for number in range(4, 8):
+            outbox.put(work(number))
+            await outbox.flush()
+            if number == 5:
+                now[0] += 86_400.0
+        assert (outbox.stats.stored, outbox.stats.sent) == (7, 3)
+
+
 async def test_an_idle_outbox_writes_nothing(tmp_path):
     async with outbox_in(tmp_path / "rfid") as outbox:
         outbox.put(work(1))
