@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from typing import Any
 
+from .checks import Row, micros
+
 KEPT = 10_000
 """Newest latencies of a lane: what the percentiles are of."""
+
+TARGET, LATE = 30.0, 900.0
+"""Seconds that the p99 of live events should take at most, from `eventTime`; beyond which that is an alarm."""
+
+ACCURATE = 0.98
+"""Data accuracy, under which that is an alarm."""
 
 
 class Kpis:
@@ -19,9 +27,14 @@ class Kpis:
         self.count: defaultdict[str, int] = defaultdict(int)
         """Of stored, repeated, rejected, corrected, lost, compared."""
 
-    def arrived(self, since_event: float, since_decision: float, *, historical: bool) -> None:
-        """An event of a place was stored so long after it happened, and after it was decided."""
-        self._latency["historical" if historical else "live"].append((since_event, since_decision))
+    def stored(self, one: Row, event: dict[str, Any], now: float) -> None:
+        """An event is stored, so long after what it tells of happened, and after it was decided."""
+        self.count["stored"] += 1
+        if one.transition == "corrected":
+            self.count["corrected"] += 1
+        elif one.at is not None:
+            lane = "historical" if event.get("historical") else "live"
+            self._latency[lane].append((now - one.at / 1e6, now - micros(event["time"]) / 1e6))
 
     def compared(self, source: str, read_point: str, said: set[str], held: set[str]) -> bool:
         """A snapshot against the centre's own state; whether they are equal."""
@@ -41,8 +54,11 @@ class Kpis:
 
     def report(self) -> dict[str, Any]:
         """All figures, as JSON takes them."""
+        latency = {lane: _percentiles(delays) for lane, delays in sorted(self._latency.items())}
+        if "live" in latency:
+            latency["live"]["onTarget"] = latency["live"]["eventTime"]["p99"] <= TARGET
         return {
-            "latency": {lane: _percentiles(delays) for lane, delays in sorted(self._latency.items())},
+            "latency": latency,
             "accuracy": round(self.accuracy, 4),
             "convergence": {"last": round(self._convergence[-1], 3), "worst": round(max(self._convergence), 3)}
             if self._convergence
@@ -53,8 +69,11 @@ class Kpis:
     def alarms(self) -> list[str]:
         """What somebody should look at: live events more than 15 min late, accuracy under 98 %."""
         live = _percentiles(self._latency.get("live", deque()))
-        late = live["eventTime"]["p99"] > 900 if live else False
-        return ["live events are more than 15 min late"] * late + ["accuracy is under 98 %"] * (self.accuracy < 0.98)
+        said = {
+            "live events are more than 15 min late": bool(live) and live["eventTime"]["p99"] > LATE,
+            "accuracy is under 98 %": self.accuracy < ACCURATE,
+        }
+        return [words for words, so in said.items() if so]
 
 
 def _percentiles(delays: deque[tuple[float, float]]) -> dict[str, Any]:

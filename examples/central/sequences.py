@@ -11,6 +11,12 @@ PATIENCE = 5.0
 RANGES = 100
 """Of `missing`, in one ack."""
 
+REPEAT = 60.0
+"""Seconds after which an ack is said again though nothing changed."""
+
+Ack = tuple[int, list[tuple[int, int]]]
+"""(upto, missing): all up to there is here, but for these."""
+
 
 class Numbers:
     """Runs of numbers that are stored or declared lost, ascending and apart."""
@@ -19,6 +25,7 @@ class Numbers:
         self.runs: list[tuple[int, int]] = []
         self._promised = 0
         self._tops: deque[tuple[float, int]] = deque()
+        self._said: tuple[float, Ack] = 0.0, (0, [])
 
     def add(self, first: int, last: int) -> None:
         """These are stored, or will never come."""
@@ -48,8 +55,13 @@ class Numbers:
             at = last + 1
         return [*found, (at, upto)] if at <= upto else found
 
-    def ack(self, now: float, patience: float = PATIENCE) -> tuple[int, list[tuple[int, int]]]:
-        """(upto, missing): holes that are young are not missing yet, so `upto` ends before the first of them."""
+    @property
+    def missing(self) -> int:
+        """How many below the greatest are not there."""
+        return sum(last - first + 1 for first, last in self.holes(self.top))
+
+    def ack(self, now: float, patience: float = PATIENCE) -> Ack:
+        """Holes that are young are not missing yet, so `upto` ends before the first of them."""
         self._tops.append((now, self.top))
         while len(self._tops) > 1 and self._tops[1][0] <= now - patience:
             self._tops.popleft()
@@ -58,3 +70,11 @@ class Numbers:
         if len(missing) > RANGES:
             return missing[RANGES][0] - 1, missing[:RANGES]
         return max([settled, *(last for first, last in self.runs if first <= settled + 1)]), missing
+
+    def due(self, now: float, patience: float, *, heard: bool) -> Ack | None:
+        """What to say now, if anybody hears it: what is new, what is missing, and all of it now and then."""
+        ack, (when, before) = self.ack(now, patience), self._said
+        if not heard or ack == (0, []) or (ack == before and not ack[1] and now - when < REPEAT):
+            return None
+        self._said = now, ack
+        return ack

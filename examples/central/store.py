@@ -10,24 +10,24 @@ from typing import Any
 from .checks import Row
 from .databases import Postgres, Sqlite
 
-_VALID = """(SELECT * FROM events e WHERE transition <> 'corrected' AND NOT EXISTS (SELECT 1 FROM events c
-    WHERE c.event = e.event AND c.source = e.source AND c.transition = 'corrected'))"""
-"""All that nobody took back. Nothing that is history is thrown away: what came late finds its place in it."""
+_UPTO = "NOT ({0}.stream = $3 AND ({0}.epoch, {0}.sequence) > ($4, $5))"
+_VALID = f"""(SELECT * FROM events e WHERE object = $1 AND source = $2 AND {_UPTO.format("e")}
+    AND transition <> 'corrected' AND NOT EXISTS (SELECT 1 FROM events c WHERE c.event = e.event
+    AND c.source = e.source AND c.transition = 'corrected' AND {_UPTO.format("c")}))"""
+"""All that nobody took back, of an object ($1) as its segment ($2) has it, up to a position ($3 to $5) of a stream.
+Nothing that is history is thrown away: what came late finds its place in it."""
 
-_NEWEST = """(SELECT * FROM {valid} v WHERE object = $1 AND source = $2 AND transition IN ('arrived', 'moved'){upto}
-    ORDER BY at DESC, epoch DESC, sequence DESC, stream DESC LIMIT 1)"""
-_ENDED = """EXISTS (SELECT 1 FROM {valid} d WHERE object = $1 AND source = $2 AND transition = 'departed'
-    AND d.stream = p.stream AND d.read_point = p.read_point
-    AND (d.at, d.epoch, d.sequence) > (p.at, p.epoch, p.sequence){upto})"""
-_UPTO = " AND NOT (stream = $3 AND (epoch, sequence) > ($4, $5))"
-_PLACE = f"""INSERT INTO placed SELECT object, source, read_point, at, epoch, sequence, stream,
-    CASE WHEN {_ENDED.format(valid=_VALID, upto="")} THEN 1 ELSE 0 END
-    FROM {_NEWEST.format(valid=_VALID, upto="")} p"""
-_PLACE_THEN = f"""SELECT read_point FROM {_NEWEST.format(valid=_VALID, upto=_UPTO)} p
-    WHERE NOT {_ENDED.format(valid=_VALID, upto=_UPTO)}"""
-_SINCE = (
-    """SELECT DISTINCT object FROM events WHERE stream = $1 AND (epoch, sequence) > ($2, $3) AND object IS NOT NULL"""
-)
+_RULE = f"""SELECT object, source, read_point, at, epoch, sequence, stream, CASE WHEN EXISTS (
+        SELECT 1 FROM {_VALID} d WHERE transition = 'departed' AND d.stream = p.stream
+        AND d.read_point = p.read_point AND (d.at, d.epoch, d.sequence) > (p.at, p.epoch, p.sequence)
+    ) THEN 1 ELSE 0 END FROM (
+        SELECT * FROM {_VALID} v WHERE transition IN ('arrived', 'moved')
+        ORDER BY at DESC, epoch DESC, sequence DESC, stream DESC LIMIT 1) p"""
+"""The rule of placement: the greatest that counts, and whether its own stream has ended it there."""
+
+_NOW = ("", 0, 0)
+"""A position of no stream: all that is known counts."""
+
 _ISLANDS = """SELECT stream, epoch, min(sequence), max(sequence), min(topic) FROM
     (SELECT *, sequence - row_number() OVER (PARTITION BY stream, epoch ORDER BY sequence) AS island FROM events) e
     GROUP BY stream, epoch, island"""
@@ -59,8 +59,7 @@ class Store:
             f"INSERT INTO events (position, {_COLUMNS}) VALUES ($1, {_VALUES}) ON CONFLICT DO NOTHING",
             [(position, *row) for position, row in enumerate(rows, before + 1)],
         )
-        found = await self._run("SELECT position FROM events WHERE position > $1", before)
-        stored = {position for (position,) in found}
+        stored = set(await self._column("SELECT position FROM events WHERE position > $1", before))
         return [position in stored for position, _ in enumerate(rows, before + 1)]
 
     async def reject(self, topic: str, why: str, event: object) -> None:
@@ -73,7 +72,7 @@ class Store:
         """Place anew each object that these events tell of, as its segment has it."""
         keys = sorted({(row.object, row.source) for row in rows if row.object is not None})
         await self._many("DELETE FROM placed WHERE object = $1 AND source = $2", keys)
-        await self._many(_PLACE, keys)
+        await self._many(f"INSERT INTO placed {_RULE}", [(*key, *_NOW) for key in keys])
 
     async def placements(self) -> dict[str, str]:
         """Where everything is: object → read point."""
@@ -83,22 +82,28 @@ class Store:
         """Who was there, by the events of one segment up to that position: who is, but for what came since."""
         position = as_of["stream"], as_of["epoch"], int(as_of["sequence"])
         here = "SELECT object FROM placed WHERE source = $1 AND read_point = $2 AND ended = 0"
-        held = {thing for (thing,) in await self._run(here, source, read_point)}
-        for (thing,) in await self._run(_SINCE, *position):
-            then = await self._run(_PLACE_THEN, thing, source, *position)
+        since = "SELECT DISTINCT object FROM events WHERE stream = $1 AND (epoch, sequence) > ($2, $3)"
+        held = set(await self._column(here, source, read_point))
+        for thing in await self._column(f"{since} AND object IS NOT NULL", *position):
             held.discard(thing)
-            held.update([thing] if [where for (where,) in then] == [read_point] else [])
+            held |= {
+                one[0]
+                for one in await self._run(_RULE, thing, source, *position)
+                if one[2] == read_point and not one[7]
+            }
         return held
 
-    async def islands(self) -> list[Any]:
+    async def islands(self) -> Sequence[Any]:
         """(stream, epoch, first, last, a topic) of each run of numbers that are there."""
-        return list(await self._run(_ISLANDS))
+        return await self._run(_ISLANDS)
 
     async def losses(self) -> list[str]:
         """What was declared lost."""
-        return [text for (text,) in await self._run("SELECT payload FROM events WHERE type = 'readpoint.loss.v1'")]
+        return await self._column("SELECT payload FROM events WHERE type = 'readpoint.loss.v1'")
 
     async def zones(self) -> list[str]:
         """The topics on which objects arrived."""
-        found = await self._run("SELECT DISTINCT topic FROM events WHERE transition = 'arrived'")
-        return [topic for (topic,) in found]
+        return await self._column("SELECT DISTINCT topic FROM events WHERE transition = 'arrived'")
+
+    async def _column(self, statement: str, *values: object) -> list[Any]:
+        return [one for (one,) in await self._run(statement, *values)]

@@ -5,29 +5,139 @@
 The folder holds ca.pem, central.pem and central.key; the database is an SQLite file or `postgresql://…`.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import contextlib
 import json
-import signal
-import ssl
 import sys
 import time
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import aiomqtt
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
-from .central import Central
-from .databases import connect
+from .broker import CHANNELS, always, arguments
+from .checks import Row, check, digest, events, home_of, row, topic_of
+from .databases import Postgres, Sqlite, connect
+from .kpis import Kpis
+from .segments import Segment
+from .sequences import PATIENCE, Numbers
+from .store import Store
 
-MOST, QUEUE = 200, 100_000
-"""Messages in one transaction; waiting, beyond which they are dropped here and asked for again."""
+MOST = 200  # messages in one transaction
 
-CHANNELS = ("epcis/#", "telemetry/#", "health/#", "loss", "snapshot/#", "state")
+Message = tuple[str, bytes]
+Json = dict[str, Any]
+
+
+class Central:
+    """What the centre knows. `take` what comes; `tick` once a second, and publish what that returns."""
+
+    def __init__(
+        self, database: Sqlite | Postgres, clock: Callable[[], float] = time.time, patience: float = PATIENCE
+    ) -> None:
+        self.database, self.store, self.kpis = database, Store(database), Kpis()
+        self.numbers: defaultdict[tuple[str, int], Numbers] = defaultdict(Numbers)
+        self._clock, self._patience = clock, patience
+        self._segments: defaultdict[str, Segment] = defaultdict(Segment)  # by what their topics begin with
+        self._home_of: dict[str, str] = {}  # of each stream: the one segment that it is believed of
+
+    async def start(self) -> None:
+        """Make the tables where they are not, and remember what was stored before."""
+        await self.store.open()
+        for stream, epoch, first, last, topic in await self.store.islands():
+            self.numbers[stream, epoch].add(first, last)
+            self._home_of[stream] = home_of(topic)
+        for text in await self.store.losses():
+            self._lost(json.loads(text)["data"])
+        for topic in await self.store.zones():
+            self._segments[home_of(topic)].meet(topic)
+
+    async def take(self, messages: Iterable[Message]) -> None:
+        """In one transaction; only then does it count, and is said to be here. What is seen again changes nothing."""
+        told: list[tuple[str, Json]] = []
+        here: list[tuple[Row, Json]] = []
+        async with self.store.transaction():
+            for topic, event in ((topic, one) for topic, payload in messages for one in events(payload)):
+                try:
+                    valid = self._believed(topic, check(topic, event))
+                    if "sequence" in valid:
+                        here.append((row(topic, valid), valid))
+                    else:
+                        told.append((topic, valid))
+                except ValueError as error:
+                    self.kpis.count["rejected"] += 1
+                    await self.store.reject(topic, str(error), event)
+            stored = await self.store.put([one for one, _ in here])
+            new = [pair for pair, is_new in zip(here, stored, strict=True) if is_new]
+            await self.store.place([one for one, _ in new])
+        self.kpis.count["repeated"] += len(here) - len(new)
+        for one, _ in here:
+            self.numbers[one.stream, one.epoch].add(one.sequence, one.sequence)
+        for one, event in new:
+            self._stored(one, event)
+        for topic, event in told:
+            await self._heard(topic, event)
+
+    def _believed(self, topic: str, event: Json) -> Json:
+        """A stream is of the segment that used it first, whoever else says so later."""
+        for stream in {event.get("stream"), event["data"].get("stream")} - {None}:
+            if self._home_of.setdefault(str(stream), home_of(topic)) != home_of(topic):
+                raise ValueError(f"stream {stream} is one of {self._home_of[str(stream)]}")
+        return event
+
+    def _stored(self, one: Row, event: Json) -> None:
+        self.kpis.stored(one, event, self._clock())
+        if one.transition == "arrived":
+            self._segments[home_of(one.topic)].meet(one.topic)
+        if one.type == "readpoint.loss.v1":
+            self._lost(event["data"])
+
+    def _lost(self, data: Json) -> None:
+        """Numbers that will never come are no holes."""
+        self.kpis.count["lost"] += data["count"]
+        self.numbers[data["stream"], data["epoch"]].add(data["from"], data["to"])
+
+    async def _heard(self, topic: str, event: Json) -> None:
+        """What is not numbered: how a segment is, and its snapshots."""
+        segment, data = self._segments[home_of(topic)], event["data"]
+        if event["type"] == "readpoint.state.v1":
+            segment.is_now(data["state"] == "online", self._clock())
+            for one in data["epochs"]:
+                if one["pending"] == 0:  # then all has been sent: what does not come is missing, at the end too
+                    self.numbers[data["stream"], one["epoch"]].promise(one["last"])
+        elif event["type"] == "readpoint.snapshot.v1" and (said := segment.whole(topic, data)) is not None:
+            as_of = data["asOf"]
+            if self.numbers[as_of["stream"], as_of["epoch"]].holes(int(as_of["sequence"])):
+                return  # it takes events into account that have yet to come
+            held = await self.store.present(event["source"], as_of, data["readPoint"])
+            self.kpis.compared(event["source"], data["readPoint"], said, held)
+            segment.compared(topic, digest(held) == data["digest"], self._clock(), self.kpis.converged)
+
+    def disconnected(self) -> None:
+        """Who is online is heard again, and compared again."""
+        for segment in self._segments.values():
+            segment.is_now(False, self._clock())
+
+    def report(self) -> Json:
+        """All figures; `missing` are numbers below others that are here, and neither here nor declared lost."""
+        online = sum(segment.online for segment in self._segments.values())
+        missing = sum(one.missing for one in self.numbers.values())
+        return {**self.kpis.report(), "missing": missing, "online": online}
+
+    def tick(self) -> list[Message]:
+        """Acks, with what is missing, and requests for snapshots of segments that came back."""
+        now, said = self._clock(), []
+        online = {home: segment for home, segment in self._segments.items() if segment.online}
+        for (stream, epoch), numbers in self.numbers.items():
+            home = self._home_of.get(stream)
+            ack = numbers.due(now, self._patience, heard=home in online)
+            if ack is not None:
+                said.append((f"{home}/ack", {"stream": stream, "epoch": epoch, "upto": ack[0], "missing": ack[1]}))
+        for home, segment in online.items():
+            said += [(f"{home}/request", {"snapshot": zone}) for zone in segment.asks(now)]
+        return [(topic, json.dumps(what).encode()) for topic, what in said]
 
 
 async def follow(client: aiomqtt.Client, central: Central) -> None:
@@ -37,7 +147,7 @@ async def follow(client: aiomqtt.Client, central: Central) -> None:
         batch = [await anext(messages)]
         while len(client.messages) and len(batch) < MOST:
             batch.append(await anext(messages))
-        await central.take([(one.topic.value, bytes(one.payload)) for one in batch])
+        await central.take([(topic_of(one.topic.value), bytes(one.payload)) for one in batch])
 
 
 async def speak(client: aiomqtt.Client, central: Central, every: float) -> None:
@@ -54,56 +164,30 @@ async def speak(client: aiomqtt.Client, central: Central, every: float) -> None:
 
 def report(central: Central) -> None:
     """The figures on stdout, what is wrong on stderr."""
-    print(json.dumps(central.kpis.report() | {"missing": central.missing, "online": central.online}), flush=True)
+    print(json.dumps(central.report()), flush=True)
     for alarm in central.kpis.alarms():
         print(f"ALARM: {alarm}", file=sys.stderr, flush=True)
 
 
 async def serve(asked: argparse.Namespace) -> None:
     """Until cancelled; the broker keeps what comes while this is away, up to a day."""
-    host, _, port = asked.broker.rpartition(":")
-    context = None
-    if asked.certificates:
-        context = ssl.create_default_context(cafile=str(asked.certificates / "ca.pem"))
-        context.load_cert_chain(asked.certificates / "central.pem", asked.certificates / "central.key")
-    session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    session.SessionExpiryInterval = 86_400
     database = await connect(asked.database)
     central = Central(database, patience=asked.patience)
     await central.start()
-    me = asyncio.current_task()
-    assert me is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)
+
+    async def talk(client: aiomqtt.Client) -> None:
+        await client.subscribe([(channel, 1) for channel in CHANNELS])
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(follow(client, central))
+            tasks.create_task(speak(client, central, asked.every))
+
     try:
-        while True:
-            try:
-                async with aiomqtt.Client(
-                    host, int(port), identifier=asked.client_id, protocol=aiomqtt.ProtocolVersion.V5, clean_start=False,
-                    properties=session, tls_context=context, max_queued_incoming_messages=QUEUE,
-                ) as client, asyncio.TaskGroup() as tasks:  # fmt: skip
-                    await client.subscribe([(f"readpoint/v1/+/+/+/{one}", 1) for one in CHANNELS])
-                    tasks.create_task(follow(client, central))
-                    tasks.create_task(speak(client, central, asked.every))
-            except* aiomqtt.MqttError as errors:
-                print(f"no broker: {errors.exceptions[0]}", file=sys.stderr, flush=True)
-            central.disconnected()
-            await asyncio.sleep(1)
+        await always(asked, talk, central.disconnected)
     finally:
         report(central)
         await database.close()
 
 
-def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    words.add_argument("--broker", default="localhost:8883", help="HOST:PORT")
-    words.add_argument("--certificates", type=Path, help="folder; without one, plain TCP")
-    words.add_argument("--database", default="central.sqlite3", help="an SQLite file, or postgresql://…")
-    words.add_argument("--client-id", default="central", help="the broker keeps its session under this name")
-    words.add_argument("--patience", type=float, default=5.0, help="seconds that a number may be late")
-    words.add_argument("--every", type=float, default=60.0, help="seconds between two reports")
-    with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
-        asyncio.run(serve(words.parse_args()))
-
-
 if __name__ == "__main__":
-    main()
+    with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
+        asyncio.run(serve(arguments(__doc__)))

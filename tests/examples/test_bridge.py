@@ -18,8 +18,8 @@ from jsonschema import Draft7Validator
 
 from examples.central import bridge as shell
 from examples.central.bridge import HOLD, Bridge, poster
-from examples.central.central import Central
 from examples.central.databases import Sqlite, connect
+from examples.central.subscriber import Central
 from tests import postgres
 from tests.examples.events import GOLDEN, clock, golden, numbered, payload, placed, topic
 

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from examples.central.central import Central
 from examples.central.databases import Sqlite, connect
+from examples.central.subscriber import Central
 from tests import postgres
 from tests.examples.events import corrected, payload, placed, topic
 from tests.examples.test_central import Json, expected

@@ -39,6 +39,14 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
+def broker(mosquitto: Callable[..., Mosquitto], pki: Pki) -> Mosquitto:
+    """It has all in memory: killed, it has forgotten what it acknowledged."""
+    made = mosquitto(pki=pki)
+    made.start()
+    return made
+
+
+@pytest.fixture
 def certificates(tmp_path: Path, pki: Pki) -> Path:
     folder = tmp_path / "central"
     folder.mkdir()

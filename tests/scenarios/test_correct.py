@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from examples.central.central import Central
 from examples.central.databases import Sqlite
+from examples.central.subscriber import Central
 from tests.brokers import MOSQUITTO, Mosquitto, Subscriber, subscriber
 from tests.scenarios.conftest import BOUND, GatewayProcess, Start
 from tests.scenarios.test_command_line import asked
