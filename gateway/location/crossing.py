@@ -46,7 +46,7 @@ class Crossing(msgspec.Struct, gc=False, weakref=False):
     `rest`: it has been heard ever since, what is kept is what came after;
     `standing` is since when it has been heard without leaving, `parked` that this is long, or that it came `idle` times
     and did not cross; `usual` is how strong inside and outside heard it then. `crossed` is the way it went last, at
-    `through`, with `peaks` on each side; `heard` is when it was heard the last time it was judged (from, to), and how
+    `through`, with `peaks` on each side; `heard` is when it was heard the last times it was judged (from, to), and how
     strong.
     """
 
@@ -71,7 +71,7 @@ class Crossing(msgspec.Struct, gc=False, weakref=False):
     through: float = 0.0
     peaks: tuple[float, float] = (math.inf, math.inf)
     usual: tuple[float, float] = (-math.inf, -math.inf)
-    heard: tuple[float, float, float] = (-math.inf, -math.inf, -math.inf)
+    heard: tuple[tuple[float, float, float], ...] = ()
 
     def hear(self, letter: int, level: float, shift: float, time: float) -> None:
         """Keep one read."""

@@ -21,7 +21,7 @@ from typing import Final
 import msgspec
 
 from gateway.location import doppler
-from gateway.location.crossing import Crossing, Run
+from gateway.location.crossing import MOST, Crossing, Run
 from gateway.location.floor import NO_LEVEL
 from gateway.location.zone import NOMINAL
 from gateway.model import Identity, Side
@@ -49,6 +49,9 @@ MANY: Final = 10
 
 CHUNK: Final = 3
 """Reads that are averaged, at least, to see that change."""
+
+PEAK: Final = 10
+"""Best reads that say how strong a side heard what passed, at most."""
 
 FAINT: Final = -90.0
 """dBm: a side that did not hear it."""
@@ -200,14 +203,10 @@ def range_of(run: Run) -> float:
 
 
 def _peak(run: Run, levels: list[float], sides: Mapping[int, Side | None], side: Side) -> float:
-    """How strong a side heard it: the mean of its best third, but of ten reads at most."""
-    mine = sorted(
-        level
-        for one, level in zip(run, levels, strict=True)
-        if (sides.get(one.letter) == "outside") == (side == "outside")
-    )
-    best = mine[-min(max(len(mine) // 3, 1), 10) :]
-    return sum(best) / len(best) if best else FAINT
+    """How strong a side heard it."""
+    outside = side == "outside"
+    mine = [level for one, level in zip(run, levels, strict=True) if (sides.get(one.letter) == "outside") == outside]
+    return _best(mine, PEAK)
 
 
 class Pooled(msgspec.Struct, frozen=True):
@@ -253,15 +252,15 @@ def _median(values: list[float]) -> float:
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2.0
 
 
-def peaks_until(tag: Crossing, until: float, sides: Mapping[int, Side | None]) -> tuple[float, float]:
-    """How strong inside and outside heard a tag that stands: the mean of each one's best third."""
+def peaks_until(tag: Crossing, until: float, sides: Mapping[int, Side | None], most: int = MOST) -> tuple[float, float]:
+    """How strong inside and outside heard a tag: the mean of each one's best third, but of so many reads at most."""
     heard: tuple[list[float], list[float]] = ([], [])
     for time, letter, level in zip(tag.times, tag.letters, tag.levels, strict=True):
         if time < until:
-            heard[sides.get(letter) == "outside"].append(level)
-    inside, outside = (sorted(levels)[2 * len(levels) // 3 :] for levels in heard)
-    return _mean(inside), _mean(outside)
+            heard[sides.get(letter) == "outside"].append(level if level > NO_LEVEL else NOMINAL)
+    return _best(heard[0], most), _best(heard[1], most)
 
 
-def _mean(levels: list[float]) -> float:
-    return sum(levels) / len(levels) if levels else FAINT
+def _best(levels: list[float], most: int) -> float:
+    best = sorted(levels)[-min(max(len(levels) // 3, 1), most) :]
+    return sum(best) / len(best) if best else FAINT

@@ -17,7 +17,7 @@ from gateway.location.admission import Admission
 from gateway.location.again import NEAR, RISE, counted
 from gateway.location.company import Decided, companies, evident, gone, loads, settles, way
 from gateway.location.crossing import QUIET, WINDOW, Crossing
-from gateway.location.evidence import Evidence, peaks_until, pool, weigh
+from gateway.location.evidence import PEAK, Evidence, peaks_until, pool, weigh
 from gateway.location.floor import Floor, Place
 from gateway.location.gate import GateState
 from gateway.location.legs import legs
@@ -62,6 +62,9 @@ WEIGHED: Final = 128
 
 BEGUN: Final = 1.0
 """Seconds after the antennas begin to observe in which a tag that is heard first may have been there before."""
+
+HEARD: Final = 2
+"""Times that a tag was judged before which are remembered for neighbours."""
 
 MANY: Final = 20_000
 
@@ -300,11 +303,10 @@ class Portal:
         tag = self._objects.get(one.identity.uri)
         if tag is None:
             return -math.inf
-        begin, end, best = tag.heard
-        if begin > one.last + AROUND or end < one.first - AROUND:
-            best = -math.inf
-        if tag.times and tag.first <= one.last + AROUND and tag.last >= one.first - AROUND:
-            best = max(best, strength(peaks_until(tag, one.last + AROUND, self._sides)))
+        begin, end = one.first - AROUND, one.last + AROUND
+        best = max((strong for first, last, strong in tag.heard if first <= end and last >= begin), default=-math.inf)
+        if tag.times and tag.first <= end and tag.last >= begin:
+            best = max(best, strength(peaks_until(tag, end, self._sides, PEAK)))
         return best
 
     def _decide(self, company: list[Evidence], now: float, out: list[Outcome]) -> None:
@@ -332,12 +334,14 @@ class Portal:
                     tag.stood(one.peaks)
             self._waiting.pop(one.identity.uri, None)
             still, tag.waiting, tag.settled = not tag.waiting, False, True
-            tag.heard = one.first, one.last, strength(one.peaks)
+            tag.heard = (*tag.heard[-HEARD:], (one.first, one.last, strength(one.peaks)))
             if still:
                 tag.keep_since(whole.centre + AFTER * whole.spread)
                 tag.rest = True
             else:
                 tag.restart(tag.last)
+            if not tag.times:
+                self._leave(tag)
             self._wheel.arm(tag, self._due(tag))
 
     def _cut_off(self, decided: Decided) -> bool:
