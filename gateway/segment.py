@@ -61,8 +61,8 @@ async def running(
     segment = site.segments[name]
     composer = Composer(site.gateway, name, segment.rules.read_points)
     async with AsyncExitStack() as nest:
-        outbox = await nest.enter_async_context(_outbox(site, segment, clock))
         watch = ClockWatch(site.gateway.state_dir / name, clock)
+        outbox = await nest.enter_async_context(_outbox(site, segment, clock, watch))
         uplinks = uplink(site, segment, outbox, version=version, clock=clock, unset=watch.wait)
         link = await nest.enter_async_context(uplinks)
         outages = Outages(log, time.monotonic, segment=name)
@@ -94,10 +94,17 @@ async def running(
         yield parts
 
 
-def _outbox(site: Site, segment: Segment, clock: Callable[[], float]) -> AbstractAsyncContextManager[Outbox]:
-    declare = Composer(site.gateway, segment.name, {}).loss
-    folder = site.gateway.state_dir / segment.name
-    return open_outbox(folder, segment.name, segment.outbox, clock=clock, declare=declare)
+def _outbox(
+    site: Site, segment: Segment, clock: Callable[[], float], watch: ClockWatch
+) -> AbstractAsyncContextManager[Outbox]:
+    return open_outbox(
+        site.gateway.state_dir / segment.name,
+        segment.name,
+        segment.outbox,
+        clock=clock,
+        declare=Composer(site.gateway, segment.name, {}).loss,
+        clock_state=lambda _now: watch.view.state,
+    )
 
 
 def _engine(segment: Segment, directory: Directory, outbox: Outbox) -> Engine:

@@ -10,6 +10,7 @@ import msgspec
 from gateway.config import site
 from gateway.model import Present, Work
 from gateway.outbox.database import Life
+from gateway.outbox.host_clock import ClockState, clock_state
 from gateway.outbox.values import Declare, OutboxStats, Row
 
 
@@ -41,3 +42,4 @@ class Plan(msgspec.Struct, frozen=True):
     settings: site.Outbox
     clock: Callable[[], float]
     declare: Declare | None
+    clock_state: Callable[[float], ClockState] = clock_state

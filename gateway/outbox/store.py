@@ -73,8 +73,8 @@ async def open_outbox(
 
     `OutboxLocked` if somebody holds it, `OutboxError` if the file is not ours. When it can no longer write, the body is
     cancelled and `OutboxFailed` comes out. `declare` makes `loss` messages, in another thread: give it a composer of
-    its own; without it a lost row is counted and kept, not declared. `clock_state` says, in that thread, how good the time
-    is that an event is stored at.
+    its own; without it a lost row is counted and kept, not declared. `clock_state` says, in that thread, how
+    good the time is that an event is stored at.
     """
     try:
         await asyncio.to_thread(database.prepare, folder)

@@ -68,7 +68,7 @@ class Writer:
         self._retention = Retention(plan.settings.keep_sent)
         self._seen: dict[tuple[str, str], float] = {}
         self._cause: str | None = None
-        self._clock = HostClock()
+        self._clock = HostClock(plan.clock_state)
         self._appended = self._commits = self._corrupt = 0
 
     def run(self, opened: Callable[[Opened], None], committed: Callable[[Committed], None]) -> None:

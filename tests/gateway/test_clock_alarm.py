@@ -10,10 +10,28 @@ import pytest
 
 from gateway.answers import overview
 from gateway.config.load import load
+from gateway.outbox.host_clock import kernel
 from gateway.segment import Pace, running
 from gateway.troubles import troubles
 from tests.driving import until
 from tests.gateway.test_segment import SITE
+
+
+async def test_what_is_stored_before_the_last_time_seen_says_that_the_clock_is_unset(
+    tmp_path: Path, free_port: int
+) -> None:
+    """A box without a battery starts in the past, though after this version was made. A time service is believed."""
+    synchronized = kernel().synchronized
+    file = tmp_path / "site.yaml"
+    file.write_text(SITE.format(port=free_port))
+    (tmp_path / "state" / "rfid").mkdir(parents=True, mode=0o700)
+    (tmp_path / "state" / "rfid" / "clock").write_text(f'{{"seen": {time.time() + 86400.0}}}')
+    async with running(load(file).site, "rfid", "1") as parts:
+        await until(lambda: parts.outbox.stats.appended >= 1)
+        row = await parts.outbox.show(sequence=1)
+        assert (parts.clock.wait() is None) == synchronized
+    assert row is not None
+    assert json.loads(row.payload)["clock"] == ("synchronized" if synchronized else "unset")
 
 
 async def test_a_clock_that_was_set_is_an_event_and_an_alarm(
