@@ -189,8 +189,10 @@ class Zones:
         return 0.0 if self._rule.alone else LISTENING * zone.dwell
 
     def _consider(self, tag: Tag, time: float, now: float, out: list[Outcome]) -> None:
-        zone = self._rule.zones[self._rule.best(tag)]
-        if time - tag.first_seen >= self._wait(zone) and self._confirmed(tag):
+        due = tag.first_seen + self._wait(self._rule.zones[self._rule.best(tag)])
+        if time < due < tag.armed and self._confirmed(tag):
+            self._wheel.arm(tag, due)  # It was put off for want of reads, or by the zone where it was met.
+        elif time >= due and self._confirmed(tag):
             self._arrive(tag, tag.last_seen, now, out)
 
     def _confirmed(self, tag: Tag) -> bool:
@@ -306,8 +308,7 @@ class Zones:
 
     def _heard(self, tag: Tag) -> str:
         """The antennas that must observe before silence counts; all of its zone's for a tag known from before."""
-        heard = self._rule.heard_since(tag, tag.last_seen - self._patience(tag))
-        return heard or self._rule.letters[tag.here]
+        return self._rule.heard_since(tag, tag.last_seen - self._patience(tag)) or self._rule.letters[tag.here]
 
     def _settle(self, tag: Tag, due: float, now: float, out: list[Outcome]) -> None:
         """The tag was silent until `due`."""
@@ -391,10 +392,9 @@ class Zones:
         for tag in list(self._objects.values()):
             heard = self._rule.heard_since(tag, tag.last_seen - self._patience(tag))
             self._rule.keep(tag, standing)
-            if tag.here < 0:
-                if not tag.ports:
-                    self._drop(tag)
-            elif not self._rule.letters[tag.here] or not some_stand(heard, standing):
-                self._depart(tag, "configuration", now, now, out)
-            else:
+            if tag.here >= 0 and self._rule.letters[tag.here] and some_stand(heard, standing):
                 self._wheel.arm(tag, now)
+            elif tag.here >= 0:
+                self._depart(tag, "configuration", now, now, out)
+            elif not tag.ports:
+                self._drop(tag)

@@ -177,3 +177,15 @@ def test_a_departure_that_was_decided_while_reads_were_on_their_way_is_followed_
     assert [kind for _, kind, _, _ in story(w)] == ["arrived", "departed", "arrived"]
     assert w.events[2].time >= w.events[1].time
     assert w.events[2].time >= 114.5
+
+
+def test_a_new_tag_that_was_put_off_for_want_of_reads_is_told_when_it_has_them(walk, rules):
+    """Met in a zone that wants two reads, and heard best in another at once after that one's time was over."""
+    points = [ReadPoint("far", "u:far", "zone", min_reads=2, dwell=0.4), ReadPoint("near", "u:near", "zone")]
+    w = walk(rules(points, [Port("reader", 1, "far"), Port("reader", 2, "near")]), steps=True)
+    w.read(1000.0, 1, -60.0)
+    w.reach(1000.9)
+    w.read(1001.0, 2, -40.0)
+    w.reach(1040.0)
+    [arrived, *_] = w.events
+    assert (arrived.kind, arrived.read_point, arrived.time, arrived.decided) == ("arrived", "near", 1000.0, 1002.0)
