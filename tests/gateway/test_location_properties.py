@@ -21,6 +21,7 @@ from gateway.location.steps import NEAR, step_before
 from gateway.messages import Composer
 from gateway.model import Gate, Identity, Port, Present, ReadPoint, Rules
 from gateway.replay import replay
+from tests.gateway.conftest import sound
 
 POINTS = [
     ReadPoint("z1", "u:1", "zone", presence_timeout=10.0, freeze_max=60.0),
@@ -116,26 +117,6 @@ def essence(events, shift=0.0):
     ]
 
 
-def check_tag(events):
-    """One zone at a time, arrivals and departures in turn, eventTimes forward."""
-    here, last = None, float("-inf")
-    for one in events:
-        assert last <= one.time <= one.decided
-        assert one.first_seen <= one.last_seen <= one.decided
-        assert (one.reason == "unobserved") == (one.unobserved is not None)
-        last = one.time
-        if one.kind == "arrived":
-            assert here is None
-            here = one.read_point
-        elif one.kind == "moved":
-            assert here == one.origin != one.read_point
-            here = one.read_point
-        else:
-            assert (one.kind, one.read_point) == ("departed", here)
-            here = None
-    assert here is None
-
-
 def check(w, present=()):
     stories = defaultdict(list)
     for one in w.events:
@@ -147,7 +128,7 @@ def check(w, present=()):
             assert events.pop(0).kind in ("moved", "departed")
             if events and events[0].kind != "arrived":
                 continue
-        check_tag(events)
+        sound(events)
     for passage in {one.passage.id: one.passage for one in w.events if one.passage}.values():
         members = [one for one in w.events if one.passage and one.passage.id == passage.id]
         assert [one.passage.index for one in members] == list(range(1, len(members) + 1))
