@@ -88,6 +88,14 @@ class ClockWatch:
         self.view = ClockView(state, offset, alone, self._alarm(state, now, offset, alone))
         return self.view
 
+    def state(self, now: float) -> ClockState:
+        """How good the time `now` is; from any thread, and as of now, whenever somebody looked last."""
+        if now < PLAUSIBLE:
+            return "unset"
+        told = self._ask()
+        trusted = self.view.state != "unset" or self._plausible(now, told)
+        return "unset" if not trusted else "synchronized" if told.synchronized else "holdover"
+
     def wait(self) -> str | None:
         """Why TLS must wait, if it must."""
         view = self.look()
@@ -122,10 +130,13 @@ class ClockWatch:
         if now < PLAUSIBLE:
             self._trusted = False
             return "unset"
-        self._trusted = self._trusted or told.synchronized or now >= self._before.seen - _SLACK
+        self._trusted = self._trusted or self._plausible(now, told)
         if not self._trusted:
             return "unset"
         return "synchronized" if told.synchronized else "holdover"
+
+    def _plausible(self, now: float, told: Kernel) -> bool:
+        return told.synchronized or now >= self._before.seen - _SLACK
 
     def _alone(self, steady: float) -> float:
         if self._last_synchronized is not None:

@@ -103,7 +103,7 @@ def _outbox(
         segment.outbox,
         clock=clock,
         declare=Composer(site.gateway, segment.name, {}).loss,
-        clock_state=lambda _now: watch.view.state,
+        clock_state=watch.state,
     )
 
 

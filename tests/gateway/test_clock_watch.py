@@ -45,6 +45,7 @@ def test_a_clock_that_was_never_set_makes_tls_wait_until_it_is(box: Box) -> None
     assert "certificate" not in why
     assert watch.view.state == "unset"
     box.wall = NOON
+    assert watch.state(box.wall) == "holdover", "at once, before the next look"
     assert watch.wait() is None
 
 
@@ -63,6 +64,7 @@ def test_tls_waits_for_the_last_time_that_was_seen(box: Box) -> None:
     why = later.wait()
     assert why is not None
     assert str(box.folder / FILE) in why, "who knows better must be able to say so"
+    assert later.state(box.wall) == "unset"
     later.write()
     assert box.watch().wait() == why, "what a wrong clock says is not kept"
     box.wall = NOON + EVERY + 1.0
