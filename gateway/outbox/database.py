@@ -87,9 +87,14 @@ def is_damage(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
 
 
+def is_small(path: Path) -> bool:
+    """Whether a start checks all of it."""
+    return path.stat().st_size <= _CHECKED_WHOLE
+
+
 def _check(connection: sqlite3.Connection, path: Path) -> None:
-    """Small files whole, of large ones all but the events: each of these has a checksum, looked at when it is sent."""
-    tables = ("",) if path.stat().st_size <= _CHECKED_WHOLE else ("(streams)", "(epochs)", "(presence)")
+    """Small files whole, of large ones all but the events: these are looked over later."""
+    tables = ("",) if is_small(path) else ("(streams)", "(epochs)", "(presence)")
     for table in tables:
         said = connection.execute(f"PRAGMA quick_check{table}").fetchone()[0]
         if said != "ok":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
-from functools import cache
+from functools import lru_cache
 from importlib.resources import files
 
 from gateway.outbox.values import OutboxError
@@ -43,7 +43,7 @@ def is_whole(connection: sqlite3.Connection) -> bool:
     return _tables(connection) == _newest()
 
 
-@cache
+@lru_cache(maxsize=1)
 def _newest() -> frozenset[tuple[str, str, str]]:
     with closing(sqlite3.connect(":memory:")) as connection:
         for _, script in sorted(scripts().items()):

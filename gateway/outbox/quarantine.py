@@ -18,7 +18,7 @@ log = get_logger(__name__)
 
 FOLDER = "quarantine"
 KEPT = 3
-"""The newest damaged files stay, for whoever wants to look."""
+"""The newest damaged files stay, for whoever wants to look; and any from which something may still be saved."""
 
 UNSAVED = "unsaved"
 """Stands beside a damaged file until all that could be saved was."""
@@ -54,6 +54,9 @@ def noticed(folder: Path) -> Iterator[None]:
     """What turns out to be damaged while it is used is set aside at the next start."""
     try:
         yield
+    except OutboxDamaged as error:
+        _flag(folder, str(error))
+        raise
     except sqlite3.DatabaseError as error:
         if database.is_damage(error):
             _flag(folder, f"{folder / database.FILE}: {error}")
@@ -86,12 +89,18 @@ def _set_aside(folder: Path, now: float) -> Path | None:
         if (folder / name).exists():
             (folder / name).rename(aside / name)
     (folder / f"{database.FILE}-shm").unlink(missing_ok=True)
-    for old in sorted(one for one in kept.iterdir() if one.name[:1].isdigit())[:-KEPT]:
-        shutil.rmtree(old)
+    prune(folder)
     database.sync_folder(aside)
     database.sync_folder(kept)
     database.sync_folder(folder)
     return aside
+
+
+def prune(folder: Path) -> None:
+    """Delete older ones from which all was saved."""
+    for old in sorted(one for one in (folder / FOLDER).iterdir() if one.name[:1].isdigit())[:-KEPT]:
+        if not (old / UNSAVED).exists() or not (old / database.FILE).exists():
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _begun(kept: Path) -> Path | None:

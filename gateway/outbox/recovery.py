@@ -15,6 +15,7 @@ from gateway.outbox.high_water import HighWater
 from gateway.outbox.ledger import Ledger, Loss
 from gateway.outbox.mailbox import Mailbox
 from gateway.outbox.news import Plan
+from gateway.outbox.patrol import Patrol
 from gateway.outbox.restore import seed
 from gateway.outbox.room import Room, is_full
 from gateway.outbox.salvage import Books, Chunk, OldEpoch, Salvage
@@ -52,12 +53,14 @@ class Recovery:
         """What the start found missing; whoever declares it empties the list."""
         self.told: str | None = None
         """A sentence on a damaged file that was set aside."""
-        self.fresh = database.newest(connection) is None
+        new = database.newest(connection) is None
+        self.fresh = new or _unfilled(connection)
         self._named: dict[int, str] = {}
         self._unsaved = quarantine.unsaved(plan.folder)
-        if self._unsaved and (renewed or self.fresh):  # a start may have ended before the new file knew of the old one
+        self._upto: dict[str, int] = dict(connection.execute("SELECT aside, upto FROM salvaged").fetchall())
+        if self._unsaved and (renewed or new):  # a start may have ended before the new file knew of the old one
             self._renew(self._unsaved[-1])
-        elif self.fresh:
+        elif new:
             self._missing()
         else:
             self._compare()
@@ -142,21 +145,51 @@ class Recovery:
     # What is saved.
 
     def save(self, store: Callable[[Chunk], bool], mailbox: Mailbox) -> None:
-        """Read damaged files in the background, and hand what is whole to `store`, in the writer's thread."""
+        """Read damaged files in the background, and hand what is whole to `store`, in the writer's thread.
+
+        What of the present file was too much for the start is looked over then, too.
+        """
+        path = self._plan.folder / database.FILE
+        if not database.is_small(path):
+            Patrol(self._sql, path, mailbox, self._closed).start()
+        self._save_next(store, mailbox)
+
+    def _save_next(self, store: Callable[[Chunk], bool], mailbox: Mailbox) -> None:
         if self._unsaved:
             courier = _Courier(store, mailbox, self._closed)
-            Salvage(self._unsaved[0], self._plan.segment, courier.bring, partial(self._saved, store, mailbox)).start()
+            aside, done = self._unsaved[0], partial(self._saved, store, mailbox)
+            Salvage(aside, self._plan.segment, self._upto.get(aside.name, 0), courier.bring, done).start()
 
     def _saved(self, store: Callable[[Chunk], bool], mailbox: Mailbox) -> None:
         """The oldest is done; on with the next."""
         aside = self._unsaved.pop(0)
         (aside / quarantine.UNSAVED).unlink(missing_ok=True)
+        quarantine.prune(self._plan.folder)
         self.told = f"a damaged outbox was set aside in {aside}; what was whole is saved, the rest declared"
-        self.save(store, mailbox)
+        self._save_next(store, mailbox)
 
     def close(self) -> None:
         self._closed.set()
         self._keeper.close()
+
+
+def _unfilled(connection: sqlite3.Connection) -> bool:
+    """Whether the file was begun in place of a damaged one, and nothing has been decided since: what was present is
+    still not known.
+    """
+    ask = connection.execute
+    seeded, present = ask(
+        "SELECT EXISTS (SELECT 1 FROM streams WHERE machine = ''), EXISTS (SELECT 1 FROM presence)"
+    ).fetchone()
+    if not seeded or present:
+        return False
+    base, gone = ask(
+        "SELECT min(base), sum(gone) FROM epochs JOIN streams ON streams.id = epochs.stream WHERE machine != ''"
+    ).fetchone()
+    if base is None:
+        return True
+    decided = "SELECT EXISTS (SELECT 1 FROM events WHERE id > ? AND channel = 'epcis')"
+    return not gone and not ask(decided, (base,)).fetchone()[0]
 
 
 class _Courier:

@@ -102,8 +102,19 @@ def restore(
                 "UPDATE epochs SET gone = gone + max(0, ?1 - last) - 1, last = max(last, ?1) WHERE epoch = ?2",
                 (sequence, epoch),
             )
+    _note(connection, chunk)
     losses = [loss for first, last in gone for loss in _losses(known, first, last)]
     return ledger.declare(losses, "corrupt", now, clock), pending
+
+
+def _note(connection: sqlite3.Connection, chunk: Chunk) -> None:
+    """How far the salvage is. Older files are done: they are saved one after the other."""
+    if chunk.aside:
+        connection.execute("DELETE FROM salvaged WHERE aside < ?", (chunk.aside,))
+        connection.execute(
+            "INSERT INTO salvaged (aside, upto) VALUES (?1, ?2) ON CONFLICT (aside) DO UPDATE SET upto = max(upto, ?2)",
+            (chunk.aside, chunk.upto),
+        )
 
 
 def _base(known: dict[int, _Epoch], row: Saved) -> int:

@@ -51,10 +51,12 @@ class Books(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Rows that are whole, and runs of row ids that cannot be read."""
+    """Rows that are whole, and runs of row ids that cannot be read: all up to row id `upto` of the file in `aside`."""
 
     rows: list[Saved]
     gone: list[tuple[int, int]]
+    aside: str = ""
+    upto: int = 0
 
 
 def look(folder: Path, segment: str) -> tuple[sqlite3.Connection, Books]:
@@ -98,9 +100,9 @@ def _epochs(connection: sqlite3.Connection) -> list[tuple[str, int, float, int, 
     return []
 
 
-def chunks(connection: sqlite3.Connection, top: int) -> Iterator[Chunk]:
-    """All rows up to a row id, oldest first: where reading fails, the row ids are halved until it does not."""
-    open_ = [(1, top)]
+def chunks(connection: sqlite3.Connection, top: int, above: int = 0) -> Iterator[Chunk]:
+    """All rows above a row id up to another, oldest first: where reading fails, they are halved until it does not."""
+    open_ = [(above + 1, top)] if above < top else []
     failures = 0 if _ask(connection, "SELECT count(*) FROM (SELECT id FROM events LIMIT 1)") is not None else MOST
     while open_:
         first, last = open_.pop()
@@ -112,16 +114,18 @@ def chunks(connection: sqlite3.Connection, top: int) -> Iterator[Chunk]:
         except sqlite3.DatabaseError:
             failures += 1
             if first == last or failures > MOST:
-                yield Chunk([], [(first, last)])
+                yield Chunk([], [(first, last)], upto=last)
             else:
                 middle = (first + last) // 2
                 open_ += [(middle + 1, last), (first, middle)]
             continue
+        upto = last
         if len(rows) == CHUNK:
-            open_.append((rows[-1][0] + 1, last))
+            upto = rows[-1][0]
+            open_.append((upto + 1, last))
         whole = [mended for row in rows if (mended := _mended(row)) is not None]
         kept = {row[0] for row in whole}
-        yield Chunk(whole, [(row[0], row[0]) for row in rows if row[0] not in kept])
+        yield Chunk(whole, [(row[0], row[0]) for row in rows if row[0] not in kept], upto=upto)
 
 
 def _mended(row: Saved) -> Saved | None:
@@ -155,7 +159,9 @@ def gather(found: Iterator[Chunk]) -> Iterator[Chunk]:
     """Chunks of some size: single lost row ids that follow each other are one run."""
     rows: list[Saved] = []
     gone: list[tuple[int, int]] = []
+    upto = 0
     for chunk in found:
+        upto = chunk.upto
         rows += chunk.rows
         for first, last in chunk.gone:
             if gone and gone[-1][1] + 1 == first:
@@ -163,25 +169,31 @@ def gather(found: Iterator[Chunk]) -> Iterator[Chunk]:
             else:
                 gone.append((first, last))
         if len(rows) >= CHUNK or len(gone) >= CHUNK:
-            yield Chunk(rows, gone)
+            yield Chunk(rows, gone, upto=upto)
             rows, gone = [], []
-    yield Chunk(rows, gone)
+    yield Chunk(rows, gone, upto=upto)
 
 
 class Salvage(threading.Thread):
-    """Reads a damaged file in a thread of its own; `store` takes each chunk and gives False when it is to end."""
+    """Reads a damaged file, from above a row id, in a thread of its own; `store` takes each chunk, and gives False
+    when it is to end.
+    """
 
-    def __init__(self, folder: Path, segment: str, store: Callable[[Chunk], bool], done: Callable[[], None]) -> None:
+    def __init__(
+        self, folder: Path, segment: str, above: int, store: Callable[[Chunk], bool], done: Callable[[], None]
+    ) -> None:
         super().__init__(name="salvage", daemon=True)
         self._folder = folder
         self._segment = segment
+        self._above = above
         self._store = store
         self._done = done
 
     def run(self) -> None:
         connection, books = look(self._folder, self._segment)
         with closing(connection):
-            if all(self._store(chunk) for chunk in gather(chunks(connection, books.top))):
+            found = gather(chunks(connection, books.top, self._above))
+            if all(self._store(chunk._replace(aside=self._folder.name)) for chunk in found):
                 self._done()
 
 

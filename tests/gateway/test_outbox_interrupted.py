@@ -12,10 +12,10 @@ import pytest
 
 from gateway.config.site import Outbox as Settings
 from gateway.model import Draft, Work
-from gateway.outbox import database, high_water, quarantine
+from gateway.outbox import database, high_water, patrol, quarantine
 from gateway.outbox.mailbox import Mailbox
 from gateway.outbox.recovery import _Courier
-from gateway.outbox.salvage import Chunk
+from gateway.outbox.salvage import Chunk, Salvage
 from gateway.outbox.store import Outbox, OutboxFailed, open_outbox
 
 BOUND = 60.0
@@ -68,11 +68,11 @@ class Box:
         return [(json.loads(row.payload)["stream"], row.sequence) for row in rows if row and row.channel == "epcis"]
 
 
-async def all_there(box: Box, stream: str) -> None:
+async def all_there(box: Box, stream: str, fewest: int = EVENTS // 2) -> None:
     async with box.open() as outbox:
         kept = await box.kept(outbox)
         assert outbox.stream != stream
-        assert len(kept) > EVENTS // 2
+        assert len(kept) > fewest
         assert sorted(kept + box.lost) == [(stream, number) for number in range(1, EVENTS + 1)], (
             "once each, or declared"
         )
@@ -152,6 +152,85 @@ async def test_before_what_is_missing_was_declared(tmp_path, lost):
             await outbox.flush()
             assert outbox.epoch > water.epoch
     assert box.lost == [(stream, number) for number in range(first, last + 1)]
+
+
+async def test_none_of_many_damaged_files_goes_before_it_is_saved(tmp_path, monkeypatch):
+    box, streams = Box(tmp_path), []
+    monkeypatch.setattr(Salvage, "start", lambda _: None)
+    for _ in range(quarantine.KEPT + 2):
+        streams.append(await box.fill())
+        box.hurt()
+    async with box.open():
+        pass
+    monkeypatch.undo()
+    assert len(quarantine.unsaved(tmp_path)) == quarantine.KEPT + 2
+    async with box.open() as outbox:
+        found = await box.kept(outbox)
+    every = [(stream, number) for stream in streams for number in range(1, EVENTS + 1)]
+    assert sorted(found + box.lost) == sorted(every), "once each, or declared"
+    assert len(list((tmp_path / quarantine.FOLDER).glob(f"*/{database.FILE}"))) == quarantine.KEPT
+
+
+async def test_while_it_is_being_saved_declares_nothing_twice(tmp_path, monkeypatch):
+    """Every seventh event is damaged: what is gone comes in many declarations."""
+    box = Box(tmp_path)
+    stream = await box.fill()
+    content = (tmp_path / database.FILE).read_bytes()
+    for number in range(0, EVENTS, 7):
+        content = content.replace(b'"n":%d,' % number, b'"m":%d,' % number)
+    (tmp_path / database.FILE).write_bytes(content)
+    (tmp_path / "damaged").write_text("it was")
+    monkeypatch.setattr("gateway.outbox.salvage.CHUNK", 5)
+    for most in range(1, 32, 6):
+        brought = []
+        monkeypatch.setattr(_Courier, "bring", _ends_after(most, brought, _Courier.bring))
+        async with box.open(), asyncio.timeout(BOUND):
+            while len(brought) < most and quarantine.unsaved(tmp_path):  # noqa: ASYNC110 - another thread
+                await asyncio.sleep(0.005)
+        monkeypatch.undo()
+        monkeypatch.setattr("gateway.outbox.salvage.CHUNK", 5)
+    await all_there(box, stream, fewest=1)
+
+
+def _ends_after(most: int, brought: list[Chunk], bring):
+    """The process ends when so many chunks are stored."""
+
+    def some(courier: _Courier, chunk: Chunk) -> bool:
+        if len(brought) == most:
+            return False
+        brought.append(chunk)
+        return bring(courier, chunk)
+
+    return some
+
+
+async def test_before_anything_was_decided_what_was_present_is_still_not_known(tmp_path):
+    box = Box(tmp_path)
+    await box.fill()
+    box.hurt()
+    for _ in range(3):
+        async with box.open() as outbox:
+            await box.kept(outbox)
+            assert outbox.fresh
+    async with box.open() as outbox:
+        outbox.put(Work((Draft("epcis", "dock-1", bytes(16), b'"n":1'),)))
+    async with box.open() as outbox:
+        assert not outbox.fresh
+
+
+async def test_after_a_start_that_was_too_short_for_all_of_a_large_file(tmp_path, monkeypatch):
+    """Damage among rows that were sent long ago: nobody reads them, and they are found all the same."""
+    monkeypatch.setattr(database, "_CHECKED_WHOLE", 8 * database.PAGE)
+    monkeypatch.setattr(patrol, "PAUSE", 0.005)
+    monkeypatch.setattr(patrol, "STEP", 20)
+    box = Box(tmp_path)
+    stream = await box.fill()
+    async with box.open() as outbox:
+        outbox.settle([row.rowid for row in await outbox.claim("historical", EVENTS, 1 << 20)])
+    box.hurt()
+    with pytest.raises(OutboxFailed, match=r"malformed|never stored"):
+        await until_it_dies(box)
+    await all_there(box, stream)
 
 
 def test_what_there_is_no_room_for_is_offered_again():
