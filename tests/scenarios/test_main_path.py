@@ -19,6 +19,7 @@ from simulators.radio import Radio
 from simulators.warehouse import Warehouse, aisles, dock
 from tests.brokers import MOSQUITTO, Subscriber, subscriber
 from tests.engines import Engine, over_every_broker
+from tests.ledger import Ledger, Place
 from tests.scenarios.conftest import BOUND, GatewayProcess, Start
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed: apt-get install mosquitto")
@@ -80,20 +81,17 @@ def transitions(heard: Subscriber, uri: str | None = None) -> list[tuple[str, st
     return [each for each in found if uri in (None, each[2])]
 
 
-def undeclared_holes(events: list[dict[str, Any]]) -> list[tuple[str, int, int]]:
+def undeclared_holes(events: list[dict[str, Any]]) -> list[Place]:
     """Sequence numbers below the greatest of their (stream, epoch) that neither came nor were declared lost."""
-    seen: dict[tuple[str, int], set[int]] = defaultdict(set)
+    return heard_of(events).holes
+
+
+def heard_of(events: list[dict[str, Any]]) -> Ledger:
+    """The ledger of a subscriber."""
+    ledger = Ledger()
     for event in events:
-        seen[event["stream"], event["epoch"]].add(int(event["sequence"]))
-        if event["type"] == "readpoint.loss.v1":
-            lost = event["data"]
-            seen[lost["stream"], lost["epoch"]].update(range(lost["from"], lost["to"] + 1))
-    return [
-        (stream, epoch, number)
-        for (stream, epoch), numbers in seen.items()
-        for number in range(1, max(numbers) + 1)
-        if number not in numbers
-    ]
+        ledger.deliver(event)
+    return ledger
 
 
 async def walk(warehouse: Warehouse, heard: Subscriber) -> None:
@@ -209,9 +207,12 @@ async def nothing_is_lost(box: GatewayProcess, heard: Subscriber) -> None:
     await box.until(lambda now: now.location.present == 40)
     assert await box.end() == 0
     with stopped(box.folder / "state" / "rfid") as outbox:
-        recorded = {json.loads(payload)["id"] for payload in outbox.payloads()}
-    await heard.until(lambda: recorded <= heard.ids, BOUND)
-    assert undeclared_holes(heard.events) == []
+        recorded = [json.loads(payload) for payload in outbox.payloads()]
+    await heard.until(lambda: {event["id"] for event in recorded} <= heard.ids, BOUND)
+    ledger = heard_of(heard.events)
+    for event in recorded:
+        ledger.record(event)
+    assert ledger.faults == []
     assert alternating(transitions(heard))
 
 
