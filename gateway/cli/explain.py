@@ -11,6 +11,7 @@ import click
 from gateway.cli.options import DurationType
 from gateway.cli.recordings import Recordings
 from gateway.cli.sockets import Where, segment_options
+from gateway.control.errors import NotRunning
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -84,9 +85,7 @@ def explain(
     if recordings:
         found, zone = _recorded(where, recordings, subject, (since, until))
     else:
-        from gateway.cli.recent import recent  # noqa: PLC0415 - only where a gateway is asked
-
-        found, zone = recent(where, subject, (since, until))
+        found, zone = _remembered(where, subject, (since, until))
     if not found.traces:
         return _unknown(subject, found, where)
     for name, trace in found.traces.items():
@@ -94,6 +93,17 @@ def explain(
     if svg is not None:
         _draw(svg, found.traces, zone)
     return 0
+
+
+def _remembered(
+    where: Where, subject: Subject, window: tuple[Moment | None, Moment | None]
+) -> tuple[Explained, tzinfo]:
+    from gateway.cli.recent import recent  # noqa: PLC0415 - only where a gateway is asked
+
+    try:
+        return recent(where, subject, window)
+    except NotRunning as error:
+        raise NotRunning(f"{error}; or explain a recording: --recording FILE --config FILE") from None
 
 
 def _recorded(

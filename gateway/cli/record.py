@@ -98,8 +98,11 @@ def _rotation(file: Path, size: int | None, keep: int | None, *, packed: bool) -
 
 def _asking(where: Where, wish: Wish, recorder: Recorder) -> bool:
     """Of the running gateway; whether it lasted as long as was wished."""
-    _, path = where.one()
-    lines = ask(path, protocol.Record(wish.device, wish.seconds), patience=None)
+    try:
+        _, path = where.one()
+        lines = ask(path, protocol.Record(wish.device, wish.seconds), patience=None)
+    except NotRunning as error:
+        raise NotRunning(f"{error}; or record straight from the devices: --direct --config FILE") from None
     ends = None if wish.seconds is None else time.monotonic() + wish.seconds
     with _Stop() as stop, recorder, Progress() as progress:
         progress.ticking(_telling(recorder))

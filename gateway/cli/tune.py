@@ -78,12 +78,12 @@ def tune(
         for problem in error.problems:
             click.echo(printable(f"{truth}:{problem}"), err=True)
         return 1
-    if output is not None:
-        output.write_text(proposal.edited.text)
     if as_json:
         click.echo(as_document(proposal))
     else:
         print_proposal(proposal)
+    if output is not None:
+        output.write_text(proposal.edited.text)
     return 0
 
 
@@ -155,7 +155,8 @@ def _timely(truth: Path, walked: Truth, end: float, zone: tzinfo) -> None:
     late = sum(time > end for time in times)
     if late:
         text = f"{late} of {len(times)} rows are later than the recording, which ended at {day(end, zone)}"
-        text = f"{truth}: {text}; is the offset of the times right? The first is {day(min(times), zone)}"
+        text = f"{truth}: {text}: did the walk go on, or is the offset of its times wrong?"
+        text = f"{text} The first is {day(min(times), zone)}"
         if late == len(times):
             raise click.ClickException(text)
         click.echo(text, err=True)

@@ -189,6 +189,9 @@ def test_a_walk_on_another_clock_is_told(site: Path, tmp_path: Path) -> None:
     truth.write_text(HEADER + f"{T0},{name},aisle-a\n{T0 + 3600},{name},aisle-b\n")
     code, out, said = tune("--config", site, "--truth", truth, recording)
     assert (code, "1 of 2 rows are later" in said, "event F1" in out) == (0, True, True)
+    # What was worked out is shown, though it cannot be written.
+    code, out, said = tune("--config", site, recording, "--output", tmp_path / "nowhere" / "tuned.yaml")
+    assert (code, "keep the offsets" in out, "tuned.yaml: No such file" in said) == (1, True, True)
 
 
 def test_a_site_without_zones_and_a_recording_without_tags(site: Path, tmp_path: Path) -> None:

@@ -118,6 +118,7 @@ def test_who_was_not_read_is_told_so_with_near_names(here: Path) -> None:
         ([EPC, *RECORDED, "--segment", "rfd"], 2, "did you mean 'rfid'?"),
         ([EPC, "--recording", "no-such.jsonl"], 2, "no-such.jsonl"),
         ([EPC, "--run-dir", "nowhere"], 1, "no gateway runs here"),
+        ([EPC, "--run-dir", "nowhere"], 1, "or explain a recording: --recording FILE --config FILE"),
         ([EPC, "--config", "site.yaml", "--recording", "site.yaml"], 1, "site.yaml:1: no line of a recording"),
         ([EPC, "--config", "dock.jsonl", "--recording", "dock.jsonl"], 78, "dock.jsonl:"),
     ],
@@ -126,6 +127,12 @@ def test_says_what_is_wrong_on_stderr(here: Path, arguments: list[str], code: in
     done = explain(here, *arguments)
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
     assert said in done.stderr
+
+
+def test_a_window_in_which_nothing_was_read_says_so(here: Path) -> None:
+    done = explain(here, EPC, *RECORDED, "--from", "2020-01-01T00:00:00Z", "--to", "2020-01-01T01:00:00Z")
+    assert done.returncode == 0
+    assert "it was not read in this time: leave --from and --to out" in done.stdout
 
 
 def test_an_empty_recording_says_that_nothing_was_read(here: Path) -> None:
