@@ -6,7 +6,7 @@ import asyncio
 import gc
 import signal
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
@@ -17,6 +17,7 @@ from gateway.answers import Parts
 from gateway.config.load import load
 from gateway.config.problem import ConfigError
 from gateway.config.site import Metrics, Site
+from gateway.descriptors import raise_limit
 from gateway.footprint import kept_small
 from gateway.logs import get_logger
 from gateway.outbox.values import OutboxError
@@ -45,6 +46,7 @@ def run_site(site: Site, only: Sequence[str] = (), listen: tuple[str, int] | Non
 
 
 async def _run(site: Site, only: Sequence[str], listen: tuple[str, int] | None) -> None:
+    raise_limit()
     stop, reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -112,12 +114,23 @@ class _Showing:
         if settings != Metrics():
             from gateway.visible.shown import show  # noqa: PLC0415 - 2 MB that is not paid for without it
 
-            self._task = self._group.create_task(show(settings, self.live, self._only), name="metrics")
+            showing = show(settings, self.live, self._only)
+            self._task = self._group.create_task(_after(self._task, showing), name="metrics")
 
     def stop(self) -> None:
         """Show it no longer."""
         if self._task is not None:
             self._task.cancel()
+
+
+async def _after(before: asyncio.Task[None] | None, then: Coroutine[None, None, None]) -> None:
+    """What was shown before has let go of address and file then."""
+    try:
+        if before is not None:
+            await asyncio.wait({before})
+        await then
+    finally:
+        then.close()
 
 
 class _Segments:
