@@ -46,7 +46,7 @@ class Length(NamedTuple):
         return self.days * 5 // 8
 
 
-FULL = Length(datetime(2027, 1, 1, tzinfo=UTC), 365, 2800, 96)
+FULL = Length(datetime(2027, 1, 1, tzinfo=UTC), 365, 2800, 48)
 SHORT = Length(datetime(2027, 3, 1, tzinfo=UTC), 40, 12, 4)
 """Over a change of the clocks, too."""
 
