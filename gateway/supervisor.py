@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 
 from drivers.contract import Batch, Driver, DriverError, Outputs, Read, Signal, Status
+from gateway import descriptors
 from gateway.health import DeviceBoard, DeviceState
 from gateway.logs import get_logger
 
@@ -72,14 +73,18 @@ class Supervisor:
         if self._board.now.state != "connecting" and self._board.now.failures == 0:
             self._board.say("connecting", "")
         try:
-            async with self._driver.open() as batches, self._connected(batches):
+            async with AsyncExitStack() as nest:
+                with descriptors.one_more():
+                    batches = await nest.enter_async_context(self._driver.open())
+                await nest.enter_async_context(self._connected(batches))
                 async for batch in batches:
                     self._note(batch)
                     self._put(self._device, batch)
                     # What was read is decided before more is: what waits costs memory, and time to find again.
                     await asyncio.sleep(0)
         except DriverError as error:
-            return self._failed("offline", str(error) or type(error).__name__), error.again
+            cause = descriptors.told() if descriptors.ran_out(error) else str(error) or type(error).__name__
+            return self._failed("offline", cause), error.again
         except (KeyboardInterrupt, GeneratorExit):
             raise
         except BaseException as error:
@@ -87,6 +92,8 @@ class Supervisor:
             # sys.exit() is one, and one that lets the end of a task of its own pass for ours.
             if isinstance(error, asyncio.CancelledError) and _cancelled():
                 raise
+            if descriptors.ran_out(error):
+                return self._failed("offline", descriptors.told()), None
             log.exception("bug in a driver", device=self._device)
             cause = f"bug in the driver, reported in the log: {type(error).__name__}: {error}"
             return self._failed("degraded", cause), None

@@ -19,15 +19,14 @@ _LEVEL, _WINDOW, _MEMORY = 3, -12, 5
 """A window of 4 KiB sees the whole dictionary from anywhere in a usual event; small tables are quickly set up."""
 
 
-@cache
-def _dictionary() -> bytes:
-    return files("gateway.outbox").joinpath("schema", "dictionary-1.txt").read_bytes()
+_DICTIONARY = files("gateway.outbox").joinpath("schema", "dictionary-1.txt").read_bytes()
+"""Read at once: later there may be no file descriptor left for it, or another version in its place."""
 
 
 @cache
 def _primed() -> zlib._Compress:
     """A compressor that has read the dictionary: to copy it costs less than to read it again."""
-    return zlib.compressobj(_LEVEL, wbits=_WINDOW, memLevel=_MEMORY, zdict=_dictionary())
+    return zlib.compressobj(_LEVEL, wbits=_WINDOW, memLevel=_MEMORY, zdict=_DICTIONARY)
 
 
 def pack(payload: bytes) -> bytes:
@@ -41,7 +40,7 @@ def unpack(stored: bytes) -> bytes:
     """The payload. ValueError if it is damaged beyond reading; the row's checksum finds the rest."""
     if not stored.startswith(_MARK):
         return stored
-    inflate = zlib.decompressobj(wbits=_RAW_DEFLATE, zdict=_dictionary())
+    inflate = zlib.decompressobj(wbits=_RAW_DEFLATE, zdict=_DICTIONARY)
     try:
         # A payload is at most 100 kB: a flipped bit must not make it a gigabyte.
         return inflate.decompress(stored[1:], 1 << 24)
