@@ -193,7 +193,8 @@ class Answers:
     async def _correct(self, request: protocol.Correct) -> AsyncGenerator[bytes, None]:
         parts = self._parts
         zones = {parts.segment.rules.read_points[name].uri: name for name in parts.engine.zones}
-        place = Place(parts.outbox, parts.engine, zones, self._folder, self._clock)
+        devices = of_segment(parts.site, parts.segment.name)
+        place = Place(parts.outbox, parts.engine, zones, devices, self._folder, self._clock)
         async with self._turn:
             async for line in correcting(place, request):
                 yield line

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -50,11 +50,12 @@ class Floor(Protocol):
 
 
 class Place(NamedTuple):
-    """Where it is done: `zones` are names by URI, `folder` is the segment's own."""
+    """Where it is done: `zones` are names by URI, `devices` those there are, `folder` is the segment's own."""
 
     queue: Queue
     floor: Floor
     zones: Mapping[str, str]
+    devices: Collection[str]
     folder: Path
     clock: Callable[[], float]
 
@@ -118,6 +119,11 @@ class _Run:
             if self._count > MOST:
                 raise ValueError(f"there are more than {MOST} events in it: take back a shorter stretch at a time")
             self._holes += [hole for hole in some.holes if _meets(hole, stretch)]
+        if not self._count and stretch.device not in self._place.devices:
+            there = ", ".join(sorted(self._place.devices))
+            raise ValueError(
+                f"there is no device '{stretch.device}', and no event of one of that name: there are {there}"
+            )
 
     async def _follow(self) -> tuple[dict[str, Affected], dict[str, Spot | None]]:
         """The zone events of the objects it is about, and where the gateway had them when that was all of them."""

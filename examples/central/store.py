@@ -10,23 +10,26 @@ from typing import Any
 from .checks import Row
 from .databases import Postgres, Sqlite
 
-_UPTO = "NOT ({0}.stream = $3 AND ({0}.epoch, {0}.sequence) > ($4, $5))"
-_VALID = f"""(SELECT * FROM events e WHERE object = $1 AND source = $2 AND {_UPTO.format("e")}
-    AND transition <> 'corrected' AND NOT EXISTS (SELECT 1 FROM events c WHERE c.event = e.event
-    AND c.source = e.source AND c.transition = 'corrected' AND {_UPTO.format("c")}))"""
-"""All that nobody took back, of an object ($1) as its segment ($2) has it, up to a position ($3 to $5) of a stream.
-Nothing that is history is thrown away: what came late finds its place in it."""
 
-_RULE = f"""SELECT object, source, read_point, at, epoch, sequence, stream, CASE WHEN EXISTS (
-        SELECT 1 FROM {_VALID} d WHERE transition = 'departed' AND d.stream = p.stream
-        AND d.read_point = p.read_point AND (d.at, d.epoch, d.sequence) > (p.at, p.epoch, p.sequence)
-    ) THEN 1 ELSE 0 END FROM (
-        SELECT * FROM {_VALID} v WHERE transition IN ('arrived', 'moved')
-        ORDER BY at DESC, epoch DESC, sequence DESC, stream DESC LIMIT 1) p"""
-"""The rule of placement: the greatest that counts, and whether its own stream has ended it there."""
+def _rule(upto: str = "true") -> str:
+    """The rule of placement for an object ($1) as its segment ($2) has it: the greatest placement that nobody took
+    back, and whether its own stream has ended it there. Nothing that is history is thrown away: what came late finds
+    its place in it.
+    """
+    valid = f"""(SELECT * FROM events e WHERE object = $1 AND source = $2 AND {upto.format("e")}
+        AND transition <> 'corrected' AND NOT EXISTS (SELECT 1 FROM events c WHERE c.event = e.event
+        AND c.source = e.source AND c.transition = 'corrected' AND {upto.format("c")}))"""
+    return f"""SELECT object, source, read_point, at, epoch, sequence, stream, CASE WHEN EXISTS (
+            SELECT 1 FROM {valid} d WHERE transition = 'departed' AND d.stream = p.stream
+            AND d.read_point = p.read_point AND (d.at, d.epoch, d.sequence) > (p.at, p.epoch, p.sequence)
+        ) THEN 1 ELSE 0 END FROM (
+            SELECT * FROM {valid} v WHERE transition IN ('arrived', 'moved')
+            ORDER BY at DESC, epoch DESC, sequence DESC, stream DESC LIMIT 1) p"""
 
-_NOW = ("", 0, 0)
-"""A position of no stream: all that is known counts."""
+
+_NOW = _rule()
+_THEN = _rule("NOT ({0}.stream = $3 AND ({0}.epoch, {0}.sequence) > ($4, $5))")
+"""Up to a position of a stream: what it said later, corrections too, was not known then."""
 
 _ISLANDS = """SELECT stream, epoch, min(sequence), max(sequence), min(topic) FROM
     (SELECT *, sequence - row_number() OVER (PARTITION BY stream, epoch ORDER BY sequence) AS island FROM events) e
@@ -72,7 +75,7 @@ class Store:
         """Place anew each object that these events tell of, as its segment has it."""
         keys = sorted({(row.object, row.source) for row in rows if row.object is not None})
         await self._many("DELETE FROM placed WHERE object = $1 AND source = $2", keys)
-        await self._many(f"INSERT INTO placed {_RULE}", [(*key, *_NOW) for key in keys])
+        await self._many(f"INSERT INTO placed {_NOW}", keys)
 
     async def placements(self) -> dict[str, str]:
         """Where everything is: object → read point."""
@@ -88,7 +91,7 @@ class Store:
             held.discard(thing)
             held |= {
                 one[0]
-                for one in await self._run(_RULE, thing, source, *position)
+                for one in await self._run(_THEN, thing, source, *position)
                 if one[2] == read_point and not one[7]
             }
         return held

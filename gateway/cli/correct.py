@@ -174,7 +174,8 @@ async def _stopped(site: Site, segment: str, folder: Path, asked: protocol.Corre
     zones = {point.uri: point.name for point in points.values() if point.kind == "zone"}
     opened = _shown if asked.dry_run else _changed
     async with opened(site, segment, folder, asked) as (queue, present):
-        place: Place = Place(queue, _Standing(present), zones, folder, time.time)
+        devices = [device.name for device in site.devices.values() if device.segment == segment]
+        place: Place = Place(queue, _Standing(present), zones, devices, folder, time.time)
         return [line.rstrip(b"\n") async for line in correcting(place, asked)]
 
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from gateway.outbox.ledger import checksum
 from gateway.outbox.values import Row
 
-SLICE = 2000
-"""Rows looked at in one go: some tens of milliseconds for which the writer does nothing else."""
+SLICE = 500
+"""Rows looked at in one go: some milliseconds for which the writer does nothing else."""
 
 _LOOK = (
     "SELECT id, channel, name, sequence, epoch, stored, CASE WHEN channel = 'epcis' THEN plain(payload) ELSE x'' END"

@@ -197,6 +197,30 @@ async def test_other_users_by_the_kernels_word(monkeypatch: pytest.MonkeyPatch) 
     ]
 
 
+async def test_who_changes_something_is_noted_before_it_is_done(tmp_path: Path) -> None:
+    done: list[object] = []
+
+    async def changes(request: protocol.AnyAsk) -> AsyncGenerator[bytes, None]:
+        done.append(request)
+        yield b"{}\n"
+
+    def note(uid: int, request: protocol.Ask) -> None:
+        assert request not in done
+        noted.append((uid, request))
+        if len(noted) > 1:
+            raise OSError("disk full")
+
+    noted: list[tuple[int, protocol.Ask]] = []
+    correct = protocol.Correct("dock-reader", 0.0, 1.0)
+    async with ControlServer(changes, audit=note).serve(tmp_path / "s.sock"):
+        assert await asyncio.to_thread(asked, tmp_path / "s.sock", protocol.Status()) == [b"{}"]
+        assert await asyncio.to_thread(asked, tmp_path / "s.sock", correct) == [b"{}"]
+        with pytest.raises(Refused, match="nothing was changed, for it cannot be noted who did: disk full"):
+            await asyncio.to_thread(asked, tmp_path / "s.sock", protocol.OutboxResend())
+    assert noted == [(os.geteuid(), correct), (os.geteuid(), protocol.OutboxResend())]
+    assert done == [protocol.Status(), correct]
+
+
 async def test_a_path_too_long_for_a_socket_says_so(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="write a run_dir"):
         async with ControlServer(answer).serve(tmp_path / ("x" * 100) / "s.sock"):

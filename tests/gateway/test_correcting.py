@@ -18,12 +18,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drivers.contract import Read
+from examples.central.databases import Sqlite
+from examples.central.subscriber import Central
 from gateway import audit
 from gateway.config.site import Gateway
 from gateway.config.site import Outbox as Settings
 from gateway.control.protocol import Correct
 from gateway.correcting import Place, correcting
-from gateway.corrections import read
+from gateway.corrections import Affected, Event, Placement, read
 from gateway.location.engine import Engine
 from gateway.messages import Composer
 from gateway.model import Identity, Port, ReadPoint, Rules, Work
@@ -85,7 +87,7 @@ class Box:
         self, device: str = "dock", stretch: tuple[float, float] = ALWAYS, *, dry_run: bool = False
     ) -> tuple[list[Json], Json]:
         zones = {point.uri: name for name, point in POINTS.items()}
-        place = Place(self.outbox, self.engine, zones, self.folder, lambda: self.now)
+        place = Place(self.outbox, self.engine, zones, ("dock", "other", "scanner"), self.folder, lambda: self.now)
         asked = Correct(device, *stretch, "incorrect_data", dry_run)
         *events, done = [json.loads(line) async for line in correcting(place, asked)]
         return events, done
@@ -227,10 +229,51 @@ async def test_it_says_what_can_no_longer_be_declared(tmp_path: Path) -> None:
         assert set(box.standing().values()) == {"a"}
 
 
+async def test_a_departure_that_is_gone_ends_no_other_placement(tmp_path: Path) -> None:
+    """The move is taken back; that the object then left where it never was is no longer in the outbox, but is known."""
+    async with opened(tmp_path) as box:
+        box.stays("1", "a", 2.0)
+        box.stays("1", "b", 6.0)
+        box.passes(20.0)
+        _, moved, departed = await box.events()
+        assert box.standing() == {}
+        await box.outbox.look(lambda sql: sql.execute("DELETE FROM events WHERE sequence = 3"))
+        at = datetime.fromisoformat(moved["data"]["eventTime"]).timestamp()
+        _, done = await box.correct(stretch=(at, at + 0.001))
+        assert (done["declared"], done["placed"]) == (1, 1)
+        assert box.standing() == rule(await box.events()) == {departed["subject"]: "a"}
+        box.passes(20.0)
+        assert box.standing() == rule(await box.events()) == {}
+
+
+def test_what_was_told_meanwhile_stands() -> None:
+    """The object came back to the same zone while the outbox was looked through: that is not taken back."""
+    said = [arrived("a", 1), arrived("b", 2)]
+    one = Affected(said[0])
+    for number, event in enumerate(said):
+        one.tell(event, taken_back=number == 1)
+    before, after = (URI + "b", START + 2), (URI + "b", START + 9)
+    assert one.stands(before, before) == (True, Placement(START + 1, 1, 1, "s", URI + "a"))
+    assert one.stands(before, after) == (False, None)
+    assert one.stands(before, None) == (True, Placement(START + 1, 1, 1, "s", URI + "a"))
+
+
+def arrived(zone: str, number: int) -> Event:
+    thing = Identity("urn:x:1", "raw", "instance")
+    place = "arrived", URI + zone, None, thing, frozenset({"dock"}), False
+    return Event(f"urn:uuid:{uuid.uuid4()}", "s", 1, number, START + number, *place)
+
+
 async def test_a_stretch_that_ends_before_it_begins_is_refused(tmp_path: Path) -> None:
     async with opened(tmp_path) as box:
         with pytest.raises(ValueError, match="ends before"):
             await box.correct(stretch=(2.0, 1.0))
+
+
+async def test_a_device_that_is_not_there_is_named(tmp_path: Path) -> None:
+    async with opened(tmp_path) as box:
+        with pytest.raises(ValueError, match=r"no device 'dokc', .*: there are dock, other, scanner"):
+            await box.correct("dokc")
 
 
 async def test_what_was_done_is_in_the_audit_file(tmp_path: Path) -> None:
@@ -274,14 +317,26 @@ STEPS = st.lists(
 )
 
 
-@given(STEPS, st.randoms(use_true_random=False))
+Snapshot = tuple[Json, dict[str, str]]
+
+
+async def holds(central: Central, snapshots: Sequence[Snapshot]) -> None:
+    """A centre has, as of each snapshot, what that said."""
+    for as_of, standing in snapshots:
+        for zone in ZONES:
+            there = {uri for uri, where in standing.items() if where == zone}
+            assert await central.store.present("urn:readpoint:dc1:gw-07.rfid", as_of, f"{URI}{zone}") == there
+
+
+@given(STEPS, st.booleans(), st.randoms(use_true_random=False))
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_whatever_is_taken_back_the_gateway_has_what_the_rule_says(steps: list[Any], mix: random.Random) -> None:
-    """Also where the oldest rows are gone, and in whatever order events and corrections are told."""
+def test_whatever_is_taken_back_gateway_and_centre_agree(steps: list[Any], leave: bool, mix: random.Random) -> None:  # noqa: FBT001 - drawn
+    """Also where the oldest rows are gone, and in whatever order and how often events and corrections are delivered."""
 
     async def play(folder: Path) -> None:
+        snapshots: list[Snapshot] = []
         async with opened(folder) as box:
-            for what, *how in steps:
+            for what, *how in [*steps, *([("passes", 60.0)] if leave else [])]:
                 if what == "correct":
                     device, begin, end = how
                     span = box.now - START
@@ -292,14 +347,24 @@ def test_whatever_is_taken_back_the_gateway_has_what_the_rule_says(steps: list[A
                     await box.forget(int(how[0] * len(await box.events())))
                 else:
                     getattr(box, what)(*how)
-                assert box.standing() == rule(await box.events())
-            box.passes(60.0)
-            told = await box.events()
-            mix.shuffle(told)
-            assert box.standing() == rule(told) == {}
+                told = await box.events()
+                standing = box.standing()
+                assert standing == rule(told)
+                as_of = {"stream": box.outbox.stream, "epoch": box.outbox.epoch, "sequence": str(len(told))}
+                snapshots.append((as_of, standing))
             present = {(one.object.uri, one.read_point) for one in box.engine.present()}
         async with opened(folder) as box:
             assert {(one.object.uri, one.read_point) for one in box.outbox.presence() if one.kind == "zone"} == present
+        deliveries = told + mix.sample(told, len(told) // 2) if steps or leave else []
+        mix.shuffle(deliveries)
+        central = Central(Sqlite(":memory:"))
+        await central.start()
+        home = "readpoint/v1/dc1/rfid/gw-07.rfid/epcis/"
+        for event in deliveries:
+            name = event["data"]["readPoint"]["id"].removeprefix(URI)
+            await central.take([(home + name, json.dumps(event).encode())])
+        assert central.kpis.count["rejected"] == 0
+        await holds(central, snapshots)
 
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(play(Path(folder)))
