@@ -97,9 +97,9 @@ class Pki:
         """The same, signed by a CA the broker does not know."""
         return self._write(f"{identity}-foreign", self._foreign.issue_cert(identity, common_name=identity))
 
-    def broker_for(self, name: str) -> Tls:
-        """A broker's certificate that is for another host."""
-        return self._write(f"broker-{name}", self._ca.issue_cert(name))
+    def broker_for(self, *names: str) -> Tls:
+        """A broker's certificate that is for other hosts."""
+        return self._write(f"broker-{names[0]}", self._ca.issue_cert(*names))
 
     def _write(self, name: str, cert: trustme.LeafCert) -> Tls:
         cert_path, key_path = self._folder / f"{name}.pem", self._folder / f"{name}.key"

@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 
 import pytest
 
-from gateway.config.site import Segment, Site
+from gateway.config.site import Segment, Site, Tls
 from tests.brokers import IDENTITY, MOSQUITTO, Pki, free_tcp_port, site_for
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,6 +66,7 @@ class Engine:
     def __init__(self, name: str, pki: Pki, users: Sequence[str] = (IDENTITY,), node: Node | None = None) -> None:
         self.name = name
         self.host = "localhost"
+        self.address = node.address if node else "127.0.0.1"
         self.port = node.port if node else free_tcp_port()
         self.pki = pki
         self.folder = Path(tempfile.mkdtemp(prefix="readpoint-broker-"))  # pytest's own folders are for one user only
@@ -104,7 +105,7 @@ class Engine:
             log = "\n".join(self.log[-40:])
             self.kill()
             raise AssertionError(f"{self.name} did not start:\n{log}")
-        with socket.create_connection(("127.0.0.1", self.port), STARTED):
+        with socket.create_connection((self.address, self.port), STARTED):
             pass
 
     def stop(self) -> None:
@@ -170,7 +171,7 @@ class Engine:
 
     def _write(self, users: Sequence[str]) -> None:
         """The sample's files, with this test's ports, folder and certificates instead of a machine's."""
-        certificate = self.pki.broker
+        certificate = self._node.certificate or self.pki.broker
         assert certificate.cert is not None
         assert certificate.key is not None
         for source, target in (
@@ -193,20 +194,22 @@ class Engine:
 
 
 class Node(NamedTuple):
-    """Where one node listens for MQTT, what else its sample must say otherwise, and its port within a cluster."""
+    """Where one node listens for MQTT, what else its samples must say otherwise, and an inner port."""
 
     port: int
     words: Mapping[str, str]
     inner: int
+    address: str = "127.0.0.1"
+    certificate: Tls | None = None
 
     def adapts(self, folder: Path) -> Iterator[tuple[str, str]]:
         """What the samples say of a machine, and what it is here."""
         yield from self.words.items()
         yield "/var/lib/broker", f"{folder}/data"
         yield "/etc/broker", str(folder)
-        yield "0.0.0.0:8883", f"127.0.0.1:{self.port}"
-        yield "listener 8883", f"listener {self.port} 127.0.0.1"
-        yield "127.0.0.1:4222", f"127.0.0.1:{self.inner}"
+        yield "0.0.0.0:8883", f"{self.address}:{self.port}"
+        yield "listener 8883", f"listener {self.port} {self.address}"
+        yield "127.0.0.1:4222", f"{self.address}:{self.inner}"
 
 
 def with_users(file: str, text: str, users: Sequence[str]) -> str:
@@ -239,10 +242,10 @@ def _recipe(name: str, folder: Path) -> Recipe:
             "Server startup complete",
             environment=_rabbitmq(folder),
         )
-    if name == "nats":
+    if name.startswith("nats"):
         program = _found(nats_server(), "there is no nats-server 2.10 or newer: run scripts/debian-packages")
-        files = ("nats.conf", "nats-users.conf")
-        return Recipe(files, lambda folder: [program, "-c", f"{folder}/nats.conf"], "Server is ready")
+        files = ("nats.conf", "nats-users.conf", *(["nats-cluster.conf"] if name == "nats-cluster" else []))
+        return Recipe(files, lambda folder: [program, "-c", f"{folder}/{name}.conf"], "Server is ready")
     return Recipe(
         ("amqtt.yaml",),
         lambda folder: [sys.executable, "-m", "amqtt.scripts.broker_script", "-c", f"{folder}/amqtt.yaml"],

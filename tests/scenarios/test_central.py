@@ -63,12 +63,12 @@ class Centre:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
-    async def until(self, so: Callable[[Json], bool]) -> Json:
+    async def until(self, so: Callable[[Json], bool], bound: float = BOUND) -> Json:
         """The first report that is so."""
         assert self._process.stdout is not None
         seen = b""
         try:
-            async with asyncio.timeout(BOUND):
+            async with asyncio.timeout(bound):
                 while line := await self._process.stdout.readline():
                     seen = line
                     if so(found := json.loads(line)):
