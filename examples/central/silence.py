@@ -1,6 +1,6 @@
 """Which gateways are silent, and how late their events are: metrics of the centre for the alerts of docs/monitoring.md.
 
-    python -m examples.central.silence --broker broker.example:8883 --certificates pki --textfile /var/lib/prometheus/node-exporter
+    python -m examples.central.silence --broker broker.example:8883 --certificates pki --textfile folder
 
 Reads `state` and `epcis` of all gateways and writes `readpoint_centre.prom` for a node-exporter every 15 s.
 """
@@ -84,7 +84,7 @@ class Gateways:
         ]
         lines += [
             "# HELP readpoint_centre_latency_seconds Received minus eventTime of the newest live events.",
-            "# TYPE readpoint_centre_latency_seconds gauge",
+            "# TYPE readpoint_centre_latency_seconds summary",
         ]
         for name, late in sorted(self._late.items()):
             worst = sorted(late)[-(-len(late) * 99 // 100) - 1]
@@ -119,8 +119,11 @@ async def serve(asked: argparse.Namespace, clock: Callable[[], float] = time.tim
             await asyncio.sleep(asked.every)
 
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(write())
-        tasks.create_task(always(asked, listen, lambda: None))
+        writing = tasks.create_task(write())
+        try:
+            await always(asked, listen, lambda: None)
+        finally:
+            writing.cancel()
 
 
 def arguments() -> argparse.Namespace:
@@ -130,9 +133,7 @@ def arguments() -> argparse.Namespace:
     words.add_argument("--certificates", type=Path, help="folder; without one, plain TCP")
     words.add_argument("--mqtt", default="5", choices=VERSIONS, help="3.1.1 for RabbitMQ 3 and NATS")
     words.add_argument("--client-id", default="silence", help="the broker keeps its session under this name")
-    words.add_argument(
-        "--textfile", type=Path, required=True, help="the folder of a node-exporter's textfile collector"
-    )
+    words.add_argument("--textfile", type=Path, required=True, help="folder of a node-exporter's textfile collector")
     words.add_argument("--every", type=float, default=15.0, help="seconds between two files")
     return words.parse_args()
 
