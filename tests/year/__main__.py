@@ -55,7 +55,8 @@ def _figures(year: Year) -> dict[str, object]:
         "damaged": year.rotten,
         "connects": year.connects,
         "offsets": sorted(year.offsets),
-        "growing": year.series.growing(days),
+        "growing": year.series.growing(),
+        "resident": year.series.resident(),
         "cpu": [statistics.median(year.cpu[1 : 1 + width]), statistics.median(year.cpu[-width:])],
     }
 
@@ -66,7 +67,7 @@ def _compare(folder: Path, rounds: int, probes: int) -> dict[str, list[float]]:
     for _ in range(rounds):
         for name, measured in seen.items():
             command = [sys.executable, "-m", "tests.year.probe", str(folder / name), str(probes)]
-            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+            done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
             measured.append(json.loads(done.stdout))
     return {
         what: [statistics.median(one[what] for one in measured) for measured in seen.values()]

@@ -95,33 +95,36 @@ def _attributes(one: object) -> Iterator[tuple[str, object]]:
 
 
 class Series:
-    """Figures of days, and which of them still grow after the first month."""
+    """The most that figures were in the first month that counts, and in the last. It keeps no more: it is counted, too.
 
-    def __init__(self) -> None:
-        self._of: dict[str, list[tuple[int, float]]] = {}
+    The first month counts nothing; half of a short run is its first month.
+    """
 
-    def note(self, day: int, kind: str, figures: Mapping[str, float]) -> None:
-        for name, value in figures.items():
-            self._of.setdefault(f"{kind} {name}", []).append((day, value))
-
-    def growing(self, days: int) -> dict[str, tuple[float, float]]:
-        """What is larger at the end than it was after its first month: (then, at the end), by name.
-
-        Half of a short run is its first month. What appears later counts from nothing.
-        """
+    def __init__(self, days: int) -> None:
         begin = 30 if days >= 120 else days // 2
         width = min(60, (days - begin) // 2)
+        self._early, self._late = range(begin, begin + width), range(days - width, days)
+        self._most: dict[str, list[float]] = {}
+
+    def note(self, day: int, kind: str, figures: Mapping[str, float]) -> None:
+        for at, days in enumerate((self._early, self._late)):
+            if day in days:
+                for name, value in figures.items():
+                    most = self._most.setdefault(f"{kind} {name}", [0.0, 0.0])
+                    most[at] = max(most[at], value)
+
+    def growing(self) -> dict[str, tuple[float, float]]:
+        """What is larger at the end than it was: (then, at the end), by name. What appears later was 0."""
         found = {}
-        for name, figures in self._of.items():
-            early = max((value for day, value in figures if begin <= day < begin + width), default=0.0)
-            late = max((value for day, value in figures if day >= days - width), default=0.0)
+        for name, (early, late) in self._most.items():
             kind, _, what = name.partition(" ")
             if late > max(early * _SHARE + _SLACK[kind], CAPS.get(what, 0)):
                 found[name] = early, late
         return found
 
-    def most(self, name: str, begin: int, end: int) -> float:
-        return max((value for day, value in self._of.get(name, ()) if begin <= day < end), default=0.0)
+    def resident(self) -> list[float]:
+        """Bytes of memory, then and at the end."""
+        return self._most["memory resident"]
 
 
 CAPS = {

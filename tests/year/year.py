@@ -64,7 +64,7 @@ class Year:
         self._wire = Wire(self.books)
         self.box = Box(folder / "box", self.clock, self._broker.port, self.books)
         self._floor = Floor(length.tags, length.steps)
-        self.series = census.Series()
+        self.series = census.Series(length.days)
         self._luck = random.Random(4)
         self.starts: list[float] = []
         self.cpu: list[float] = []
@@ -81,6 +81,12 @@ class Year:
         await self.box.stop()
         with stopped(self.box.state) as rows:
             self.pending = rows.count()["pending"]
+            # What was stored as it ended nobody has told the books of.
+            last = rows.look(
+                lambda file: file.execute("SELECT epoch, max(sequence) FROM events GROUP BY epoch").fetchall()
+            )
+        for epoch, sequence in last:
+            self.books.recorded[epoch] = max(sequence, self.books.recorded.get(epoch, 0))
 
     async def _start(self) -> None:
         await self.box.start()
