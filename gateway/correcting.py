@@ -29,7 +29,7 @@ T = TypeVar("T")
 MOST = 100_000
 """Events of one run."""
 
-TOGETHER = 500
+TOGETHER = 100
 """Corrections of one COMMIT, where they are not of one object."""
 
 
