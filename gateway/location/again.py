@@ -24,6 +24,8 @@ NEARER: Final = 4.0
 
 def counted(decided: Decided) -> list[Evidence]:
     """Note who crossed, without those who just did so the same way, or of whom but the rest of that is heard."""
+    if not decided.members:
+        return []
     before = [one for one in decided.members if one.tag.crossed is not None]
     moved = decided.rise >= RISE or 2 * sum(_returned(one.tag, one) for one in before) > len(before)
     return [one for one in decided.members if _counts(one, decided, moved=moved)]

@@ -55,6 +55,9 @@ GAIN: Final = 3.0
 COME: Final = 10.0
 """dB by which single reads of an antenna differ while a tag comes and goes; less may be noise of one that stands."""
 
+FEW: Final = 16
+"""Reads of a load below which something hidden which stands could explain them."""
+
 ENOUGH: Final = 5
 """Reads from which so few say which way."""
 
@@ -164,12 +167,21 @@ def settles(company: list[Evidence]) -> float:
     return whole.centre + max(SETTLED, LONG * whole.spread)
 
 
+def handful(company: list[Evidence]) -> bool:
+    """Whether so few reads are all there is that something hidden which stands could explain them."""
+    return sum(len(one.run) for one in company) < FEW
+
+
 def evident(company: list[Evidence]) -> bool:
     """Whether a handful of reads say clearly that something crossed: none of it can be of what stands near the door."""
     if any(one.known for one in company) or sum(len(one.run) for one in company) < ENOUGH:
         return False
-    moved = sum(one.both and range_of(one.run) >= COME for one in company)
-    return 2 * moved > len(company) and abs(pool(company).score) >= FIRM
+    return moved(company) and abs(pool(company).score) >= FIRM
+
+
+def moved(company: list[Evidence]) -> bool:
+    """Whether most surely came or went."""
+    return 2 * sum(one.both and range_of(one.run) >= COME for one in company) > len(company)
 
 
 def gone(company: list[Evidence], sides: Mapping[int, Side | None]) -> list[Evidence]:

@@ -15,7 +15,7 @@ from typing import Final
 from drivers.observations import Read
 from gateway.location.admission import Admission
 from gateway.location.again import NEAR, RISE, counted
-from gateway.location.company import Decided, companies, evident, gone, loads, settles, way
+from gateway.location.company import Decided, companies, evident, gone, handful, loads, moved, settles, way
 from gateway.location.crossing import QUIET, WINDOW, Crossing
 from gateway.location.evidence import PEAK, Evidence, peaks_until, pool, weigh
 from gateway.location.floor import Floor, Place
@@ -49,10 +49,8 @@ STRAY: Final = 900.0
 LOOK: Final = 1.0
 """Seconds between looks at what waits."""
 
-HANDFUL: Final = 16
-"""Reads below which a load that is not evident waits `HOLD` seconds: what stands and was hidden is heard again then."""
-
 HOLD: Final = 20.0
+"""Seconds that a handful which is not evident waits: what stands and was hidden is heard again then."""
 
 AFTER: Final = 1.5
 """Spreads of time after the middle of a crossing from which what is heard may be the next one."""
@@ -278,7 +276,7 @@ class Portal:
 
     def _patience(self, company: list[Evidence], ended: list[Evidence]) -> float:
         """Seconds for which those of a company that nobody hears any more wait for more evidence."""
-        few = sum(len(one.run) for one in ended) < HANDFUL and not self._one_sided and self.gate is None
+        few = handful(ended) and not self._one_sided and self.gate is None
         if few and not evident(company):
             return HOLD
         return TOGETHER if len(ended) < len(company) or self._heard_beside(company) else 0.0
@@ -317,8 +315,7 @@ class Portal:
         for leg in chain.from_iterable(legs(load, self._sides) for load in loads(here)):
             heard = [one for one in leg if len(one.run) >= self._point.min_reads]
             for decided in way(heard, one_sided=one_sided) if heard else ():
-                if self._cut_off(decided):
-                    decided.direction = "unknown"
+                self._doubt(decided)
                 decided.members = counted(decided)
                 if decided.members:
                     crossed.update(one.identity.uri for one in decided.members)
@@ -344,12 +341,18 @@ class Portal:
                 self._leave(tag)
             self._wheel.arm(tag, self._due(tag))
 
-    def _cut_off(self, decided: Decided) -> bool:
-        """Whether it was in the field already when this was seen first: it may have come from either side."""
-        devices = {self._floor.places[letter].device for letter in self._sides}
-        resumed = max((self._watch.resumed.get(device, -math.inf) for device in devices), default=-math.inf)
-        begun = sum(resumed - QUIET <= one.first <= resumed + BEGUN for one in decided.members)
-        return 2 * begun > len(decided.members) and decided.came < RISE
+    def _doubt(self, decided: Decided) -> None:
+        """What was in the field already when reading began may have come from either side, and few reads may be of what
+        stands there."""
+        places = [self._floor.places[letter] for letter in self._sides]
+        began = self._watch.silence("".join(place.letter for place in places), -math.inf).back
+        begun = sum(began - QUIET <= one.first <= began + BEGUN for one in decided.members)
+        if 2 * begun <= len(decided.members):
+            return
+        if handful(decided.members) and not moved(decided.members) and not self._one_sided:
+            decided.members = []
+        elif decided.came < RISE and any(self._watch.resumed.get(place.device) == began for place in places):
+            decided.direction = "unknown"
 
     def replace(self, point: ReadPoint) -> None:
         """New rules for the same read point; what is under way goes on."""
