@@ -49,6 +49,7 @@ class Pace(msgspec.Struct, frozen=True):
     write_back: float = 20.0
     health: float = 60.0
     clock: float = 5.0
+    inbox: float = 5.0
     backoff: Backoff = Backoff()
 
 
@@ -141,7 +142,7 @@ async def _deciding(pipeline: Pipeline, inbox: Inbox, outbox: Outbox, pace: Pace
 async def _telling(parts: Parts, outages: Outages, pace: Pace, clock: Callable[[], float]) -> AsyncIterator[None]:
     """Tell of uplink and clock where they need a person, and again every minute of what is not well."""
     told = partial(_tell, composer=parts.composer, outbox=parts.outbox, clock=clock)
-    link, watch = DeviceBoard("uplink", clock, told), DeviceBoard("clock", clock, told)
+    link, watch, intake = (DeviceBoard(name, clock, told) for name in ("uplink", "clock", "inbox"))
     outage = partial(_uplink_is, parts.uplink, outages)
 
     def alarmed(alarm: str | None) -> None:
@@ -151,9 +152,10 @@ async def _telling(parts: Parts, outages: Outages, pace: Pace, clock: Callable[[
     parts.uplink.on_alarm = alarmed
     async with asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(_repeat(parts, outages, (link, watch), pace.health, clock), name="health"),
+            group.create_task(_repeat(parts, outages, (link, watch, intake), pace.health, clock), name="health"),
             group.create_task(_follow(parts.uplink, outage), name="uplink log"),
             group.create_task(_watch_clock(parts, watch, outages, pace.clock), name="clock"),
+            group.create_task(_watch_inbox(parts.inbox, intake, pace.inbox), name="inbox"),
         ]
         yield
         for task in tasks:
@@ -206,6 +208,19 @@ async def _watch_clock(parts: Parts, board: DeviceBoard, outages: Outages, inter
         if parts.clock.due:
             await asyncio.to_thread(parts.clock.write)
         await asyncio.sleep(interval)
+
+
+async def _watch_inbox(inbox: Inbox, board: DeviceBoard, interval: float) -> None:
+    """That reads are shed is declared where it begins, and how many they were where it ends."""
+    declared = last = inbox.dropped
+    while True:
+        await asyncio.sleep(interval)
+        before, last = last, inbox.dropped
+        if last > before:
+            board.say("degraded", "reads are shed: devices read faster than this box decides and stores")
+        elif last > declared:
+            board.say("online", f"{last - declared} reads were shed")
+            declared = last
 
 
 @asynccontextmanager
