@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from operator import mul
-from typing import Final
+from typing import Final, NamedTuple
 
 Row = tuple[int, str, float, tuple[float, ...]]
 """A cell as a tag's antennas see it: its zone, its letter, its score for silence, and what each dB adds to that."""
@@ -58,28 +58,50 @@ _FRESH: Final = 0.05
 """Share of all stands that is learned before scores are worked out anew."""
 
 _LAYOUTS: Final = 1024
-"""Sets of antennas whose rows are kept."""
+"""Sets of antennas whose rows are kept, and pairs of cells whose distance is."""
+
+_WEIGHTS: Final = 200_000
+"""Weights of rows that are kept, some 32 bytes each."""
 
 _SWEEPS: Final = 3
 """Over all pairs of antennas at each learning: gains are nearly right already."""
+
+SLICE: Final = 3000
+"""Pairs and levels that are worked out at one stand, a microsecond or two each: a large floor is learned in parts."""
+
+
+class _Fit(NamedTuple):
+    """What explains all stands best: levels (dB) at the own antenna and at others, gains (dB), and which pairs of cells
+    tell their tags apart (0 to 1).
+    """
+
+    own: float
+    other: float
+    gains: dict[str, float]
+    trust: dict[str, float]
 
 
 class RadioMap:
     """The cells of the antennas that stand in zones. Bounded: pairs of antennas that hear each other's tags."""
 
     def __init__(self) -> None:
-        self.gains: dict[str, float] = {}
-        """dB by which each antenna hears more than its equals."""
         self._zone_of: Mapping[str, int] = {}
         self._cells: list[str] = []
         self._stands: dict[str, float] = {}
         self._sums: dict[str, dict[str, float]] = {}
-        self._own, self._other = NEAR, FAR
         self._all = self._unused = 0.0
-        self._trust: dict[str, float] = {}
+        self._fit = _Fit(NEAR, FAR, {}, {})
+        self._fitting: Iterator[int] | None = None
         self._means: dict[str, list[float]] = {}
         self._rows: dict[tuple[str, int], list[Row]] = {}
         self._apart: dict[str, float] = {}
+        self._kept = 0
+        """Weights in `_rows`."""
+
+    @property
+    def gains(self) -> Mapping[str, float]:
+        """dB by which each antenna hears more than its equals."""
+        return self._fit.gains
 
     def replace(self, zone_of: Mapping[str, int], letters: Sequence[str]) -> None:
         """Take the antennas of a new configuration; what was learned of those that stay holds."""
@@ -90,8 +112,12 @@ class RadioMap:
             cell: {letter: total for letter, total in self._sums.get(cell, {}).items() if letter in self._stands}
             for cell in letters
         }
-        self.gains = {letter: self.gains.get(letter, 0.0) for letter in letters}
-        self._relearn()
+        gains = {letter: self.gains.get(letter, 0.0) for letter in letters}
+        self._fit = self._fit._replace(gains=gains)
+        self._means.clear()
+        for _ in self._fitted():
+            pass
+        self._fitting = None
 
     def learn(self, cell: str, ports: str, levels: Sequence[float]) -> None:
         """Something stands in that cell, and these antennas hear it at these levels."""
@@ -108,66 +134,93 @@ class RadioMap:
             if letter in self._stands:
                 sums[letter] = sums.get(letter, 0.0) + level
         self._unused += 1.0
-        if self._unused > _FRESH * self._all:
-            self._relearn()
+        if self._fitting is None and self._unused > _FRESH * self._all:
+            self._fitting = self._fitted()
+        if self._fitting is not None:
+            self._go_on(self._fitting)
 
-    def _relearn(self) -> None:
+    def _go_on(self, fitting: Iterator[int]) -> None:
+        """A slice of it. Until it is done, the fit of before holds."""
+        done = 0
+        for work in fitting:
+            done += work
+            if done >= SLICE:
+                return
+        self._fitting = None
+
+    def _fitted(self) -> Iterator[int]:
+        """Work the scores out anew; yields how much was done since it yielded last."""
         self._unused = 0.0
-        self._all = sum(self._stands.values())
+        everything = sum(self._stands.values())
         near = sum(self._sums[cell].get(cell, 0.0) for cell in self._cells)
         total = sum(sum(sums.values()) for sums in self._sums.values())
         others = max(len(self._cells) - 1, 1)
         # As if one stand had been seen before anything was.
-        self._own = (near + NEAR) / (self._all + 1.0)
-        self._other = ((total - near) / others + FAR) / (self._all + 1.0)
-        self._other = min(self._other, self._own - APART)
-        self._balance()
-        for known in (self._means, self._rows, self._apart):
-            known.clear()
+        own = (near + NEAR) / (everything + 1.0)
+        other = min(((total - near) / others + FAR) / (everything + 1.0), own - APART)
+        trust: dict[str, float] = {}
+        pairs: list[_Pair] = []
+        yield from self._compare(trust, pairs)
+        fit = _Fit(own, other, dict(self.gains), trust)
+        yield from self._weigh(pairs, fit.gains)
+        means: dict[str, list[float]] = {}
+        if len(self._cells) ** 2 > SLICE:
+            # Else they are worked out when they are asked for: all at once would be a pause.
+            for cell in list(self._means):
+                means[cell] = self._mean_by(fit, cell)
+                yield len(self._cells)
+        self._all, self._fit, self._means = everything, fit, means
+        self._rows.clear()
+        self._apart.clear()
+        self._kept = 0
 
-    def _balance(self) -> None:
-        """Which pairs of cells tell their tags apart, and the gains that explain those best."""
-        mean = {
-            cell: {letter: total / self._stands[cell] for letter, total in sums.items()}
-            for cell, sums in self._sums.items()
-            if self._stands[cell] >= 1.0
-        }
-        trusted = self._trust
-        trusted.clear()
-        pairs: list[tuple[str, str, float, float]] = []
+    def _compare(self, trust: dict[str, float], pairs: list[_Pair]) -> Iterator[int]:
+        """Which pairs of cells tell their tags apart, and by how much one antenna of each outdoes the other."""
+        mean: dict[str, dict[str, float]] = {}
+        for cell, sums in self._sums.items():
+            stands = self._stands[cell]
+            if stands >= 1.0:
+                mean[cell] = {letter: total / stands for letter, total in sums.items()}
+                yield len(sums) // 4
         sure = {cell: [0.0, 0.0] for cell in self._cells}
-        for one, other in _pairs(mean):
-            ours, theirs = _ahead(mean, one, other), _ahead(mean, other, one)
-            trust = min(max((ours + theirs - ONE) / (TWO - ONE), 0.0), 1.0)
-            weight = 1.0 / (1.0 / self._stands[one] + 1.0 / self._stands[other])
-            trusted[one + other] = trusted[other + one] = trust
-            pairs.append((one, other, (ours - theirs) / 2.0, trust * weight))
-            for cell in (one, other):
-                sure[cell][0] += trust * weight
-                sure[cell][1] += weight
-        trusted.update({cell + cell: some / most for cell, (some, most) in sure.items() if most})
-        self._weigh(pairs)
+        for one, heard in mean.items():
+            for other in _paired(mean, one):
+                ours, theirs = _ahead(mean, one, other), _ahead(mean, other, one)
+                apart = min(max((ours + theirs - ONE) / (TWO - ONE), 0.0), 1.0)
+                weight = 1.0 / (1.0 / self._stands[one] + 1.0 / self._stands[other])
+                trust[one + other] = trust[other + one] = apart
+                pairs.append((one, other, (ours - theirs) / 2.0, apart * weight))
+                for cell in (one, other):
+                    sure[cell][0] += apart * weight
+                    sure[cell][1] += weight
+            yield len(heard)
+        trust.update({cell + cell: some / most for cell, (some, most) in sure.items() if most})
 
-    def _weigh(self, pairs: Sequence[tuple[str, str, float, float]]) -> None:
-        """Gains from pairs: (one, other, dB by which `one` outdoes its equal, how much that weighs)."""
+    def _weigh(self, pairs: Sequence[_Pair], gains: dict[str, float]) -> Iterator[int]:
+        """Gains from pairs."""
         for _ in range(_SWEEPS if pairs else 0):
             pull = dict.fromkeys(self._cells, 0.0)
             weight = dict.fromkeys(self._cells, DOUBT)
-            for one, other, ahead, trust in pairs:
-                pull[one] += trust * (self.gains[other] + ahead)
-                pull[other] += trust * (self.gains[one] - ahead)
-                weight[one] += trust
-                weight[other] += trust
+            for begin in range(0, len(pairs), SLICE):
+                some = pairs[begin : begin + SLICE]
+                for one, other, ahead, trust in some:
+                    pull[one] += trust * (gains[other] + ahead)
+                    pull[other] += trust * (gains[one] - ahead)
+                    weight[one] += trust
+                    weight[other] += trust
+                yield len(some)
             # Half the way, or a pair that is sure would change places for ever.
-            self.gains = {each: (self.gains[each] + pull[each] / weight[each]) / 2.0 for each in self._cells}
+            gains.update({each: (gains[each] + pull[each] / weight[each]) / 2.0 for each in self._cells})
 
     def rows(self, ports: str, here: int) -> list[Row]:
         """The cells that a tag which these antennas heard may be in, and those of the zone where it is."""
         found = self._rows.get((ports, here))
         if found is None:
-            if len(self._rows) >= _LAYOUTS:
-                self._rows.clear()
             cells = [cell for cell in self._cells if cell in ports or self._zone_of[cell] == here]
+            self._kept += len(cells) * len(ports)
+            if self._kept > _WEIGHTS or len(self._rows) >= _LAYOUTS:
+                self._rows.clear()
+                self._kept = len(cells) * len(ports)
             found = self._rows[ports, here] = [self._row(cell, ports) for cell in cells]
         return found
 
@@ -197,33 +250,42 @@ class RadioMap:
         """The levels of what stands in a cell, at every antenna."""
         found = self._means.get(cell)
         if found is None:
-            found = self._means[cell] = [self._level(cell, letter) for letter in self._cells]
+            found = self._means[cell] = self._mean_by(self._fit, cell)
         return found
 
-    def _level(self, cell: str, letter: str) -> float:
-        trust = self._trust.get(cell + letter, 1.0)
-        known = trust * self._sums[cell].get(letter, 0.0)
-        return (known + ASSUMED * max(self._prior(cell, letter), 0.0)) / (trust * self._stands[cell] + ASSUMED)
+    def _mean_by(self, fit: _Fit, cell: str) -> list[float]:
+        """What was seen, drawn to what was to be expected before anything stood in the cell.
 
-    def _prior(self, cell: str, letter: str) -> float:
-        """The level at another antenna before anything stood in the cell: as far away as its tags are from this one."""
-        if cell == letter:
-            return self._own + self.gains[letter]
-        trust = self._trust.get(cell + letter, 1.0)
-        stands = trust * self._stands[letter]
-        back = trust * self._sums[letter].get(cell, 0.0) + stands * (self.gains[letter] - self.gains[cell])
-        return (back + MUTUAL * (self._other + self.gains[letter])) / (stands + MUTUAL)
+        That is at another antenna as much as its own tags are heard here: they are as far away.
+        """
+        own, other, gains, trusted = fit
+        sums, stands, stood, gain = self._sums, self._stands, self._stands[cell], gains[cell]
+        seen = sums[cell]
+        found = []
+        for letter in self._cells:
+            trust = trusted.get(cell + letter, 1.0)
+            if letter == cell:
+                prior = own + gain
+            else:
+                back = trust * stands[letter]
+                heard = trust * sums[letter].get(cell, 0.0) + back * (gains[letter] - gain)
+                prior = (heard + MUTUAL * (other + gains[letter])) / (back + MUTUAL)
+            known = trust * seen.get(letter, 0.0)
+            found.append((known + ASSUMED * max(prior, 0.0)) / (trust * stood + ASSUMED))
+        return found
 
+
+_Pair = tuple[str, str, float, float]
+"""One, other, dB by which `one` outdoes its equal, how much that weighs."""
 
 _Means = Mapping[str, Mapping[str, float]]
 
 
-def _pairs(mean: _Means) -> Iterator[tuple[str, str]]:
-    """Antennas that hear each other's tags."""
-    for one, heard in mean.items():
-        for other, level in heard.items():
-            if one < other and other in mean and level > _AUDIBLE and mean[other].get(one, 0.0) > _AUDIBLE:
-                yield one, other
+def _paired(mean: _Means, one: str) -> Iterator[str]:
+    """Antennas behind `one` that hear its tags, and it theirs."""
+    for other, level in mean[one].items():
+        if one < other and other in mean and level > _AUDIBLE and mean[other].get(one, 0.0) > _AUDIBLE:
+            yield other
 
 
 def _ahead(mean: _Means, one: str, other: str) -> float:

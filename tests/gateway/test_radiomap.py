@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from random import Random
+from statistics import fmean
 
 import pytest
 
+from gateway.location import radiomap
 from gateway.location.radiomap import RadioMap
 from gateway.model import Identity, Present
 
@@ -141,3 +143,39 @@ def test_after_a_restart_what_is_present_teaches_anew_within_seconds(walk, zones
     offsets = w.engine.learned()
     assert 2.0 < offsets["reader", 1] - offsets["reader", 2] < 5.0
     assert w.events == []
+
+
+GAINS = {chr(number): 2.0 if number % 2 else -2.0 for number in range(60)}
+
+
+def crowd(stands: int) -> RadioMap:
+    """Sixty antennas that all hear each other, every second one 4 dB louder, and what stood there."""
+    found, letters, random = floor(len(GAINS))
+    for number in range(stands):
+        cell = letters[number * 7 % len(letters)]
+        found.learn(cell, "".join(letters), stand(random, GAINS, cell))
+        found.rows(cell, number % len(letters))
+    return found
+
+
+def test_a_large_floor_is_learned_in_parts_that_are_bounded() -> None:
+    """No more than a slice of it at one stand: it is no pause."""
+    parts = list(crowd(120)._fitted())
+    assert max(parts) <= radiomap.SLICE
+    assert sum(parts) > 3 * radiomap.SLICE
+
+
+def test_learned_in_parts_it_comes_to_what_it_comes_to_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = crowd(420).gains
+    monkeypatch.setattr(radiomap, "SLICE", 10**9)
+    once = crowd(420).gains
+    assert fmean(abs(parts[each] - once[each]) for each in GAINS) < 0.3
+    for found in (parts, once):
+        assert fmean(found[each] for each, gain in GAINS.items() if gain > 0.0) == pytest.approx(2.0, abs=0.5)
+
+
+def test_rows_of_a_large_floor_are_bounded() -> None:
+    found, letters, _ = floor(80)
+    for here in range(80):
+        found.rows("".join(letters), here)
+    assert sum(len(row[3]) for rows in found._rows.values() for row in rows) <= radiomap._WEIGHTS
