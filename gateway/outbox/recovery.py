@@ -166,6 +166,12 @@ class Recovery:
         (aside / quarantine.UNSAVED).unlink(missing_ok=True)
         quarantine.prune(self._plan.folder)
         self.told = f"a damaged outbox was set aside in {aside}; what was whole is saved, the rest declared"
+
+        def tell() -> None:
+            """With no commit to come, nobody would hear of it: nothing more is stored, and that is news."""
+            store(Chunk([], []))
+
+        mailbox.command(tell)
         self._save_next(store, mailbox)
 
     def close(self) -> None:

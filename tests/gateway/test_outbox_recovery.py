@@ -140,6 +140,16 @@ async def test_a_file_that_is_none_is_set_aside_and_what_was_pending_is_declared
     assert [one.read_bytes() for one in (tmp_path / "quarantine").glob("*/outbox.db")] == [rubbish] * bool(rubbish)
 
 
+async def test_that_all_is_saved_is_told_without_waiting_for_the_next_event(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    async with box.open() as outbox:
+        await store(outbox, 3)
+    box.file.write_bytes(b"x" * 5000)
+    async with box.open() as outbox, asyncio.timeout(BOUND):
+        while "what was whole is saved" not in (outbox.stats.saved or ""):  # noqa: ASYNC110 - nothing else happens here
+            await asyncio.sleep(0.02)
+
+
 async def test_without_any_mark_a_new_stream_counts_far_above_the_old_one(tmp_path):
     box = Box(tmp_path)
     async with box.open() as outbox:
