@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -131,10 +132,26 @@ segments:
 
 
 @pytest.fixture
-def broker(request: pytest.FixtureRequest, pki: Pki) -> Iterator[Engine]:
-    """A running broker that knows us by our certificate: mosquitto, or the one that `over_every_broker` asks for."""
-    with engine(getattr(request, "param", "mosquitto"), pki) as made:
-        yield made
+def broker(request: pytest.FixtureRequest, pki: Pki) -> Iterator[Mosquitto | Engine]:
+    """A running broker that knows us by our certificate: of `over_every_broker`, or a mosquitto that keeps nothing."""
+    if (name := getattr(request, "param", None)) is not None:
+        with engine(name, pki) as made:
+            yield made
+        return
+    plain: Mosquitto = request.getfixturevalue("mosquitto")(pki=pki)
+    plain.start()
+    yield plain
+
+
+@pytest.fixture
+def certificates(tmp_path: Path, pki: Pki) -> Path:
+    folder = tmp_path / "central"
+    folder.mkdir()
+    files = pki.client("central")
+    for name, path in (("ca.pem", files.ca), ("central.pem", files.cert), ("central.key", files.key)):
+        assert path is not None
+        shutil.copy(path, folder / name)
+    return folder
 
 
 @pytest.fixture

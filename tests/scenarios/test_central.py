@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import signal
 import sys
 import time
@@ -18,6 +17,7 @@ import pytest
 from examples.central.databases import connect
 from tests import postgres
 from tests.brokers import MOSQUITTO, Mosquitto, Pki, Subscriber, subscriber
+from tests.engines import Engine
 from tests.scenarios.conftest import BOUND, Start
 from tests.scenarios.test_main_path import TAG, TAG_URI, ZONES, floor, reader, transitions
 
@@ -44,17 +44,6 @@ def broker(mosquitto: Callable[..., Mosquitto], pki: Pki) -> Mosquitto:
     made = mosquitto(pki=pki)
     made.start()
     return made
-
-
-@pytest.fixture
-def certificates(tmp_path: Path, pki: Pki) -> Path:
-    folder = tmp_path / "central"
-    folder.mkdir()
-    files = pki.client("central")
-    for name, path in (("ca.pem", files.ca), ("central.pem", files.cert), ("central.key", files.key)):
-        assert path is not None
-        shutil.copy(path, folder / name)
-    return folder
 
 
 class Centre:
@@ -87,9 +76,18 @@ class Centre:
 
 @asynccontextmanager
 async def centre(
-    broker: Mosquitto, certificates: Path | None, database: str, every: float = 0.2
+    broker: Mosquitto | Engine, certificates: Path | None, database: str, every: float = 0.2
 ) -> AsyncIterator[Centre]:
-    words = ["--broker", f"{broker.host}:{broker.port}", "--database", database, "--every", str(every)]
+    words = [
+        "--mqtt",
+        broker.protocol,
+        "--broker",
+        f"{broker.host}:{broker.port}",
+        "--database",
+        database,
+        "--every",
+        str(every),
+    ]
     if certificates is not None:
         words += ["--certificates", str(certificates)]
     process = await asyncio.create_subprocess_exec(
