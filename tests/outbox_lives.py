@@ -115,8 +115,7 @@ async def live(outbox: Outbox, diary: Diary, first: int, works: int | None) -> N
                 await outbox.acknowledge(Receipt(outbox.stream, outbox.epoch, rows[0].sequence))
 
 
-async def _life(orders: Life) -> None:
-    diary = Diary(Path(orders.diary))
+async def _life(orders: Life, diary: Diary) -> None:
     began = time.monotonic()
     settings = msgspec.structs.replace(SETTINGS, max_size=orders.max_size)
     try:
@@ -133,10 +132,11 @@ async def _life(orders: Life) -> None:
 def _be(orders: Life) -> None:
     ctypes.CDLL(None).prctl(_SET_PTRACER, _ANYBODY, 0, 0, 0)
     code = 1
+    diary = Diary(Path(orders.diary))
     try:
         if orders.waits:
             signal.sigwait({signal.SIGUSR1})
-        asyncio.run(_life(orders))
+        asyncio.run(_life(orders, diary))
         code = 0
     except (OutboxError, OSError):
         code = 3

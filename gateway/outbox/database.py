@@ -28,6 +28,9 @@ _EPOCHS = 100
 _CHECKED_WHOLE = 32 * 2**20
 """Bytes of a file that is read in less than a second."""
 
+_NO_TEXT = "Could not decode to UTF-8"
+"""What Python's module says of a text in a row; it is no error of SQLite's."""
+
 _DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 
 
@@ -76,15 +79,21 @@ def open_file(path: Path) -> sqlite3.Connection:
     """
     try:
         return _open(path)
-    except (sqlite3.DatabaseError, OSError) as error:
-        if isinstance(error, sqlite3.Error) and is_damage(error):
+    except (sqlite3.DatabaseError, UnicodeDecodeError, OSError) as error:
+        if is_damage(error):
             raise OutboxDamaged(f"{path}: {error}") from error
         raise OutboxError(f"{path}: {error}; look whether the disk is full, read-only or failing") from error
 
 
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether SQLite says that the file contradicts itself."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
+def is_damage(error: Exception) -> bool:
+    """Whether the file contradicts itself, or has a text that is none.
+
+    Where that text is in what SQLite says of it, Python's module cannot even make its error.
+    """
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", 0)
+        return code & 0xFF in _DAMAGED or (not code and str(error).startswith(_NO_TEXT))
+    return isinstance(error, UnicodeDecodeError)
 
 
 def is_small(path: Path) -> bool:

@@ -298,6 +298,14 @@ def checksum(channel: str, name: str | None, payload: bytes) -> int:
     return zlib.crc32(payload, _seed(channel, name))
 
 
+def is_whole(crc: int, channel: str, name: str | None, stored: bytes) -> bool:
+    """Whether a row's event is what it was; a flipped bit may even have changed a value's type."""
+    try:
+        return crc == checksum(channel, name, readable(stored))
+    except (TypeError, AttributeError):
+        return False
+
+
 @lru_cache(maxsize=4096)
 def _seed(channel: str, name: str | None) -> int:
     return zlib.crc32(f"{channel}/{name or ''}".encode())

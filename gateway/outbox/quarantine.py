@@ -57,7 +57,7 @@ def noticed(folder: Path) -> Iterator[None]:
     except OutboxDamaged as error:
         _flag(folder, str(error))
         raise
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if database.is_damage(error):
             _flag(folder, f"{folder / database.FILE}: {error}")
         raise

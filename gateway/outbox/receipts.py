@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from gateway.outbox.database import Life
-from gateway.outbox.ledger import DEAD, Ledger, Loss
+from gateway.outbox.ledger import DEAD, PENDING, Ledger, Loss, is_whole
 from gateway.outbox.runs import MOST, Runs
 from gateway.outbox.values import LossReason, Receipt, Row, Verdict
 
@@ -129,12 +129,15 @@ class Receipts:
         """Note what of `first` to `last` is gone or given up, once: it is to be declared."""
         at, end = known.base + first, known.base + last
         found = self._sql.execute(
-            "SELECT id, state FROM events WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?", (at, end, LOOKS)
+            "SELECT id, state, crc, channel, name, payload FROM events WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?",
+            (at, end, LOOKS),
         ).fetchall()
-        for rowid, state in found:
+        for rowid, state, *row in found:
             self._gone(epoch, known.base, at, rowid - 1, "full")
             if state == DEAD:
                 self._gone(epoch, known.base, rowid, rowid, "dead-letter")
+            elif state != PENDING and not is_whole(*row):
+                self._gone(epoch, known.base, rowid, rowid, "corrupt")
             at = rowid + 1
         if len(found) < LOOKS:
             self._gone(epoch, known.base, at, end, "full")

@@ -87,24 +87,40 @@ def restore(
             "SELECT epoch, base, last, confirmed FROM epochs WHERE epoch < ?", (life.epoch,)
         )
     }
-    gone = list(chunk.gone)
+    gone, astray = list(chunk.gone), []
     pending = []
     for row in chunk.rows:
         rowid, epoch, sequence, state = row[:4]
-        if not (epoch in known or _adopt(connection, life, row)) or rowid != _base(known, row) + sequence:
+        if not (epoch in known or _adopt(connection, life, row)):
             gone.append((rowid, rowid))
             continue
-        known.setdefault(epoch, _Epoch(rowid - sequence, sequence, 0))
-        if connection.execute("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row).rowcount:
+        at = known.setdefault(epoch, _Epoch(rowid - sequence, sequence, 0)).base + sequence
+        if _put(connection, life, at, row):
             _count(ledger, state)
-            pending += [rowid] if state == PENDING else []
-            connection.execute(
-                "UPDATE epochs SET gone = gone + max(0, ?1 - last) - 1, last = max(last, ?1) WHERE epoch = ?2",
-                (sequence, epoch),
-            )
+            pending += [at] if state == PENDING else []
+        elif at != rowid and not _is_there(connection, at, epoch, sequence):
+            astray.append(Loss(epoch, sequence, sequence))
     _note(connection, chunk)
     losses = [loss for first, last in gone for loss in _losses(known, first, last)]
-    return ledger.declare(losses, "corrupt", now, clock), pending
+    return ledger.declare(losses + astray, "corrupt", now, clock), pending
+
+
+def _put(connection: sqlite3.Connection, life: Life, at: int, row: Saved) -> bool:
+    """Store a row where its event says it belongs, whatever the damaged file said; False where there is one."""
+    if not 0 < at <= life.base:
+        return False
+    put = "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    if not connection.execute(put, (at, *row[1:])).rowcount:
+        return False
+    connection.execute(
+        "UPDATE epochs SET gone = gone + max(0, ?1 - last) - 1, last = max(last, ?1) WHERE epoch = ?2", (row[2], row[1])
+    )
+    return True
+
+
+def _is_there(connection: sqlite3.Connection, at: int, epoch: int, sequence: int) -> bool:
+    found = connection.execute("SELECT epoch, sequence FROM events WHERE id = ?", (at,)).fetchone()
+    return bool(found == (epoch, sequence))
 
 
 def _note(connection: sqlite3.Connection, chunk: Chunk) -> None:
@@ -115,10 +131,6 @@ def _note(connection: sqlite3.Connection, chunk: Chunk) -> None:
             "INSERT INTO salvaged (aside, upto) VALUES (?1, ?2) ON CONFLICT (aside) DO UPDATE SET upto = max(upto, ?2)",
             (chunk.aside, chunk.upto),
         )
-
-
-def _base(known: dict[int, _Epoch], row: Saved) -> int:
-    return known[row[1]].base if row[1] in known else row[0] - row[2]
 
 
 def _adopt(connection: sqlite3.Connection, life: Life, row: Saved) -> bool:

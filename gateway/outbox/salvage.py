@@ -10,10 +10,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from gateway.logs import get_logger
 from gateway.outbox import database, high_water
-from gateway.outbox.ledger import PENDING, checksum
+from gateway.outbox.ledger import PENDING, is_whole
 from gateway.outbox.packing import readable
 from gateway.outbox.values import STATES
+
+log = get_logger(__name__)
 
 CHUNK = 200
 """Rows saved in one transaction: the new file's own events wait no longer than for these."""
@@ -24,6 +27,9 @@ MOST = 100_000
 UNKNOWN_BASE = 1 << 40
 UNKNOWN_EPOCH = 1 << 20
 """Where a new file goes on counting when nobody can say how far the damaged one was."""
+
+_UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""The second where what SQLite says quotes a text that is none."""
 
 _STREAM = re.compile(rb'"stream":"([a-z0-9-]{1,64})"')
 _NUMBERS = re.compile(rb'"epoch":([0-9]{1,18}),"sequence":"([0-9]{1,18})"')
@@ -82,7 +88,7 @@ def look(folder: Path, segment: str) -> tuple[sqlite3.Connection, Books]:
 def _ask(connection: sqlite3.Connection, question: str) -> int | None:
     try:
         found = connection.execute(question).fetchone()[0]
-    except sqlite3.DatabaseError:
+    except _UNREADABLE:
         return None
     return found if isinstance(found, int) else 0
 
@@ -95,7 +101,7 @@ def _epochs(connection: sqlite3.Connection) -> list[tuple[str, int, float, int, 
                 f"SELECT name, epoch, started, base, last, {confirmed} FROM epochs"  # noqa: S608 - constants
                 " JOIN streams ON streams.id = epochs.stream"
             ).fetchall()
-        except sqlite3.DatabaseError:
+        except _UNREADABLE:
             continue
     return []
 
@@ -111,7 +117,7 @@ def chunks(connection: sqlite3.Connection, top: int, above: int = 0) -> Iterator
                 f"SELECT {_ROW} FROM events WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?",  # noqa: S608 - constants
                 (first, last, CHUNK),
             ).fetchall()
-        except sqlite3.DatabaseError:
+        except _UNREADABLE:
             failures += 1
             if first == last or failures > MOST:
                 yield Chunk([], [(first, last)], upto=last)
@@ -134,10 +140,7 @@ def _mended(row: Saved) -> Saved | None:
     Its numbers stand in the event as well; a state that is none, or a time, may cost that it is sent once more.
     """
     rowid, epoch, sequence, state, stored, changed, crc, channel, name, reason, payload = row
-    try:
-        if crc != checksum(channel, name, readable(payload)):
-            return None
-    except (TypeError, AttributeError):  # a flipped bit has changed a value's type
+    if not is_whole(crc, channel, name, payload):
         return None
     if (said := _NUMBERS.search(readable(payload)[:256])) is not None:
         epoch, sequence = int(said[1]), int(said[2])
@@ -190,6 +193,13 @@ class Salvage(threading.Thread):
         self._done = done
 
     def run(self) -> None:
+        try:
+            self._read()
+        except (sqlite3.Error, OSError) as error:
+            said = "a damaged outbox cannot be read now; the next start tries again"
+            log.error(said, aside=str(self._folder), cause=str(error))  # noqa: TRY400 - it is the disk's fault
+
+    def _read(self) -> None:
         connection, books = look(self._folder, self._segment)
         with closing(connection):
             found = gather(chunks(connection, books.top, self._above))

@@ -138,6 +138,22 @@ async def test_what_is_gone_is_declared_once_and_a_dead_letter_by_its_reason(tmp
         assert (await states(outbox))[8] == "pending"
 
 
+async def test_what_was_sent_and_is_damaged_since_is_declared_when_it_is_asked_for(tmp_path):
+    box = Box(tmp_path)
+    async with box.open() as outbox:
+        await store(outbox, 6)
+        await send(outbox, 6)
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as connection:
+        connection.execute("UPDATE events SET payload = x'01ff' WHERE sequence = 4")
+    async with box.open() as outbox:
+        await outbox.acknowledge(Receipt(outbox.stream, 1, 6, [(3, 5)]))
+        rows, _ = await outbox.again(3, 5, 10, 1 << 20)
+        assert [row.sequence for row in rows] == [3, 5]
+        outbox.put(Work())
+        await outbox.flush()
+    assert box.declared == [(1, 4, 4, "corrupt")]
+
+
 @pytest.mark.parametrize(
     ("receipt", "says"),
     [
@@ -266,6 +282,7 @@ async def test_an_older_file_is_looked_into_and_brought_up(tmp_path):
         await send(outbox, 2)
     with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as connection:
         connection.execute("ALTER TABLE epochs DROP COLUMN confirmed")
+        connection.execute("DROP TABLE salvaged")
         connection.execute("PRAGMA user_version = 2")
     from gateway.outbox.inspect import stopped
 
