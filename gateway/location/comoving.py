@@ -35,6 +35,9 @@ FEW: Final = 0.5
 NOISE: Final = 6.0
 """dB by which single reads of a load's tags differ from their mean: fading, and where in the load each one is."""
 
+MOST: Final = 4000
+"""Reads that are looked at, at most: of more, every second or third, so that a load is no pause."""
+
 ROUNDS: Final = 4
 """Times that all are asked, at most, with whom they were."""
 
@@ -114,6 +117,7 @@ class Profiles:
 
     def __init__(self, runs: Iterable[Evidence]) -> None:
         runs = list(runs)
+        self._every = -(-sum(len(one.run) for one in runs) // MOST)
         self._begin = min(one.first for one in runs)
         duration = max(one.last for one in runs) - self._begin
         self._width = max(BIN, duration / BINS)
@@ -126,7 +130,7 @@ class Profiles:
     def _cells(self, one: Evidence) -> _Heard:
         sums: dict[int, list[float]] = {}
         begin, width, rows = self._begin, self._width, self._rows
-        for read in one.run:
+        for read in one.run[:: self._every]:
             level = read.level if read.level > NO_LEVEL else NOMINAL
             cell = sums.setdefault(rows[read.letter] + int((read.time - begin) / width), [0.0, 0.0, 0.0])
             cell[0] += 1
@@ -141,7 +145,7 @@ class Profiles:
                     own += weight * near[0]
                     own_levels += weight * near[1]
             cells.append(_Cell(at, int(count), levels, squares, own, own_levels))
-        return _Heard(one, cells, len(one.run))
+        return _Heard(one, cells, len(one.run[:: self._every]))
 
     def _profile(self, group: Sequence[Evidence]) -> _Profile:
         return _Profile([self._heard[id(one)] for one in group], self._size, self._bins)

@@ -254,7 +254,7 @@ def _error(one: Evidence) -> float:
 
 def _by_sign(company: list[Evidence]) -> tuple[list[Evidence], list[Evidence]]:
     """Those who went in and those who went out; who cannot say goes with those in the door at his time."""
-    clear = [one for one in company if abs(_alone(one).score) >= _error(one)]
+    clear = [one for one in company if one.both and abs(_alone(one).score) >= _error(one)]
     groups = [one for one in clear if _alone(one).score > 0.0], [one for one in clear if _alone(one).score < 0.0]
     middles = [_centre(sorted(group, key=lambda one: one.middle)) if group else math.inf for group in groups]
     known = {id(one) for one in clear}

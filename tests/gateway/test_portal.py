@@ -10,6 +10,7 @@ from itertools import pairwise
 import pytest
 
 from drivers.contract import Read
+from gateway.location.portal import CROWD
 from gateway.model import Gate, Port, ReadPoint
 
 OUTSIDE, INSIDE = 1, 2
@@ -308,3 +309,20 @@ def test_who_did_not_cross_is_forgotten_after_a_quarter_of_an_hour(walk, rules):
         w.read(1000.0, INSIDE, tag=f"t{tag}")
     w.reach(1910.0)
     assert w.engine.deadline is None
+
+
+def test_very_many_that_end_at_once_are_decided_a_slice_a_call(walk, rules):
+    """Nothing waits without bound, and none is told twice or left out."""
+    engine = walk(door(rules)).engine
+    way = ((1000.0, OUTSIDE, -45), (1000.2, INSIDE, -70), (1000.6, OUTSIDE, -70), (1000.8, INSIDE, -45))
+    for number in range(3000):
+        for time, side, level in way:
+            engine.feed("reader", [Read("epc", f"t{number}".encode(), time, side, level)], 1001.0)
+    told, sizes = [], []
+    while (due := engine.deadline) is not None and due <= 1100.0:
+        out = [one.transition for one in engine.advance(1100.0) if one.transition is not None]
+        told += out
+        sizes.append(len(out))
+    assert len(told) == len({one.object.uri for one in told}) == 3000
+    assert {one.direction for one in told} == {"in"}
+    assert max(sizes) <= CROWD
