@@ -15,12 +15,13 @@ from typing import NamedTuple
 
 from gateway.explain.clock import clock, lasting
 from gateway.explain.trace import Seen, Trace
+from gateway.location.again import NEAR
 from gateway.location.company import CLEAR
 from gateway.location.crossing import QUIET, Crossing, Heard
 from gateway.location.evidence import Evidence, pool, weigh
 from gateway.location.floor import NO_LEVEL
 from gateway.location.neighbours import AROUND, strength
-from gateway.location.portal import IDLE, NEAR, STANDING
+from gateway.location.portal import IDLE, STANDING
 from gateway.location.zone import NOMINAL
 from gateway.model import Side, Transition
 

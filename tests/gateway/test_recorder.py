@@ -135,11 +135,16 @@ def test_where_nothing_could_be_recorded_nothing_is_left(tmp_path: Path, rotatio
 def test_a_file_that_was_there_stays_and_so_does_one_with_lines(tmp_path: Path) -> None:
     there, new = tmp_path / "there.jsonl", tmp_path / "new.jsonl"
     there.touch()
-    for file, lines in ((there, 0), (new, 1)):
-        with pytest.raises(RuntimeError), Recorder(file) as recorder:
+
+    def refused(file: Path, lines: int) -> None:
+        with Recorder(file) as recorder:
             for number in range(lines):
                 recorder.write(line(number))
             raise RuntimeError("refused")
+
+    for file, lines in ((there, 0), (new, 1)):
+        with pytest.raises(RuntimeError):
+            refused(file, lines)
     assert (there.read_bytes(), new.read_bytes()) == (b"", line(0) + b"\n")
 
 
