@@ -118,10 +118,10 @@ class Engine:
 
     def freeze(self) -> None:
         """It holds its connections and answers nothing."""
-        os.killpg(self.pid, signal.SIGSTOP)
+        self._signal(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        os.killpg(self.pid, signal.SIGCONT)
+        self._signal(self.pid, signal.SIGCONT)
 
     def restart(self) -> None:
         self.stop()
@@ -140,25 +140,33 @@ class Engine:
         if process is None:
             return
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGCONT)
-            os.killpg(process.pid, how)
+            self._signal(process.pid, signal.SIGCONT)
+            self._signal(process.pid, how)
         try:
             process.wait(STARTED)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            self._signal(process.pid, signal.SIGKILL)
             process.wait()
         assert self._drain is not None
         self._drain.join()
         assert process.stdout is not None
         process.stdout.close()
 
+    @property
+    def _group(self) -> bool:
+        """RabbitMQ is a shell script and a virtual machine: both are meant. All others end with a killed test run."""
+        return self.name == "rabbitmq"
+
+    def _signal(self, pid: int, how: signal.Signals) -> None:
+        (os.killpg if self._group else os.kill)(pid, how)
+
     def _popen(self, command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
-        """A process group of its own: RabbitMQ is a shell script and a virtual machine."""
+        """As the unprivileged user, in the folder, with nothing of our environment."""
         inner = self._node.inner
         own = {"HOME": str(self.folder), "PATH": _PATH, "ERL_EPMD_PORT": str(inner), **self._recipe.environment}
         settings: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "text": True, **options}
         return subprocess.Popen(
-            command, cwd=self.folder, env=own, user=self._user, start_new_session=True, **settings
+            command, cwd=self.folder, env=own, user=self._user, start_new_session=self._group, **settings
         )  # fmt: skip
 
     def _read_log(self, process: subprocess.Popen[str], ready: threading.Event) -> None:
