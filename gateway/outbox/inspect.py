@@ -105,10 +105,16 @@ def stopped(path: Path, *, change: bool = False) -> Iterator[Stopped]:
             if migrations.identify(connection, str(path), max(migrations.scripts())) == 0:
                 raise OutboxError(f"{path}: this outbox is empty")
             queries.prepare(connection)
+            connection.text_factory = _text
             yield Stopped(connection)
         except sqlite3.DatabaseError as error:
             text = f"{path}: cannot be read: {error}; a gateway that starts keeps what is whole and sets the rest aside"
             raise OutboxError(text) from error
+
+
+def _text(stored: bytes) -> str:
+    """Of a damaged row, what can be read."""
+    return stored.decode(errors="replace")
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
