@@ -16,7 +16,6 @@ from typing import NamedTuple
 from gateway.explain.clock import clock, lasting
 from gateway.explain.trace import Seen, Trace
 from gateway.location.again import NEAR
-from gateway.location.again import NEAR
 from gateway.location.company import CLEAR
 from gateway.location.crossing import QUIET, Crossing, Heard
 from gateway.location.evidence import Evidence, pool, weigh
