@@ -11,6 +11,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from drivers.observations import Antenna, Observation, Read, Scheme, Signal, Status
+from drivers.reads import Reads
 from gateway.inbox import Received
 from gateway.location.outcome import Key, key
 from gateway.model import Transition
@@ -197,7 +198,7 @@ class History:
         """Every so manieth, over the ends of batches; states and signals all."""
         kept = some[self._phase :: self._every]
         self._phase = (self._phase - len(some)) % self._every
-        if [*map(type, some)].count(Read) == len(some):
+        if isinstance(some, Reads) or [*map(type, some)].count(Read) == len(some):
             return kept
         return [one for one in some if type(one) is not Read] + [one for one in kept if type(one) is Read]
 

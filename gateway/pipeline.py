@@ -9,6 +9,7 @@ from functools import partial
 from itertools import groupby
 
 from drivers.contract import Measurement, Observation
+from drivers.reads import Reads
 from gateway.inbox import Inbox, Received
 from gateway.location.engine import Engine, Outcome
 from gateway.logs import get_logger
@@ -129,7 +130,7 @@ class Pipeline:
         observations = batch.observations
         # In the time of arrival, as `replay` does: no wait for the disk makes what was read meanwhile time out.
         now = min(received.time, self._clock())
-        if Measurement in set(map(type, observations)):
+        if not isinstance(observations, Reads) and Measurement in set(map(type, observations)):
             observations = await self._measured(received.device, observations, now)
         size = len(observations)
         for start in range(0, max(size, 1), SLICE):

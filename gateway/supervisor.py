@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import msgspec
 
 from drivers.contract import Batch, Driver, DriverError, Outputs, Read, Signal, Status
+from drivers.reads import Reads
 from gateway import descriptors
 from gateway.health import DeviceBoard, DeviceState
 from gateway.logs import get_logger
@@ -117,7 +118,10 @@ class Supervisor:
 
     def _note(self, batch: Batch) -> None:
         reads = signals = values = 0
-        for seen in batch.observations:
+        others = batch.observations
+        if isinstance(others, Reads):
+            reads, others = len(others), ()
+        for seen in others:
             if isinstance(seen, Read):
                 reads += 1
             elif isinstance(seen, Status):

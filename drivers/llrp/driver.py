@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from drivers.contract import Antenna, Batch, Context, Disconnected, DriverError, Unreachable
+from drivers.contract import Antenna, Batch, Context, Disconnected, DriverError, Observation, Unreachable
 from drivers.llrp.codec.framing import PIECE, pieces
 from drivers.llrp.link import Link, connect
 from drivers.llrp.session import Memory, Session, is_report
 from drivers.llrp.settings import PortSettings, Settings
+from drivers.reads import together
 from drivers.turns import Turns
 
 
@@ -66,14 +67,15 @@ class _Observing:
         self._session = Session(settings, ports, memory, context.outputs, now=self._loop.time())
         self._patience: asyncio.Timeout | None = None
         self._lives = True
+        self._seen: Sequence[Observation] = ()
 
     def take(self) -> Batch | None:
         """What was seen, if anything."""
-        session = self._session
-        if not session.observations:
+        if not self._seen:
+            self._seen, self._session.observations = together(self._session.observations), []
+        if not self._seen:
             return None
-        batch = Batch(session.observations[:_BATCH])
-        session.observations = session.observations[_BATCH:]
+        batch, self._seen = Batch(self._seen[:_BATCH]), self._seen[_BATCH:]
         return batch
 
     def write(self, states: Mapping[int, bool]) -> None:

@@ -24,6 +24,7 @@ from drivers.llrp.procedure import UNANSWERED, Configured, Introduction, convers
 from drivers.llrp.refusal import refusal
 from drivers.llrp.rospec import ROSPEC
 from drivers.llrp.settings import PortSettings, Settings
+from drivers.reads import Reads, counted
 
 _REPORT = MESSAGES_BY_NAME["RO_ACCESS_REPORT"].number
 _KEEPALIVE = MESSAGES_BY_NAME["KEEPALIVE"].number
@@ -80,7 +81,7 @@ class Session:
         now: float,
     ) -> None:
         self.outgoing: list[bytes] = []
-        self.observations: list[Observation] = []
+        self.observations: list[Observation | Reads] = []
         self.faults = Faults()
         self.configured: Configured | None = None
         self.introduction: Introduction | None = None
@@ -141,7 +142,7 @@ class Session:
             self._memory.heard = received
             if self.configured is not None:
                 self._alive_by = now + _MISSED * self._settings.keepalive
-        if not self.ready and len(self.observations) > _EARLY:
+        if not self.ready and counted(self.observations) > _EARLY:
             raise Disconnected("the reader floods its client with reports before it has answered")
 
     def tick(self, received: float, now: float) -> None:
@@ -257,8 +258,7 @@ class Session:
         self._answer_by = now + (min(_NEGOTIATION, timeout) if request.name == _NEGOTIATE else timeout)
 
     def _report(self, frame: bytes, received: float, now: float) -> None:
-        clock = self._memory.clock
-        offset = clock.offset
+        clock, offset = self._memory.clock, self._memory.clock.offset
         report = self._decoder.decode(frame, offset=offset or 0.0, received=received)
         fresh = self.configured is not None or offset is None
         if report.newest is not None and fresh and clock.observe(report.newest, received) != offset:
@@ -271,7 +271,7 @@ class Session:
             self._lighten(report.reads)
         if self._first_held is None and report.reads:
             self._first_held = report.reads[0].time
-        self.observations += report.reads
+        self.observations += [report.reads] if isinstance(report.reads, Reads) else report.reads
 
     def _lighten(self, reads: Sequence[Read]) -> None:
         """An antenna that reads is connected, whatever the reader said of it."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from drivers.observations import Antenna, Observation, Read
+from drivers.reads import Reads
 from gateway.churn import worn
 from gateway.location.admission import Admission
 from gateway.location.floor import NO_LEVEL, Floor, Place
@@ -114,6 +115,8 @@ class Checkpoint:
         It does what `hear` would, in one go: at a gate or with an RSSI floor there is more to ask of each. `antennas`
         are those that stand here, None if all of the device do.
         """
+        if isinstance(seen, Reads):
+            return self._take_columns(seen, antennas, now)
         slots, last, visits, shortest = self._slots, self._last, self._visits, self._shortest
         rest: list[Observation] = []
         for read in seen:
@@ -133,6 +136,27 @@ class Checkpoint:
             rest.append(read)
         self._counts.reads += len(seen) - len(rest)
         return rest
+
+    def _take_columns(self, seen: Reads, antennas: Antennas | None, now: float) -> Sequence[Observation]:
+        """The same where reads stand in columns."""
+        times = seen.times
+        apart = antennas is not None and not seen.distinct("antenna") <= antennas
+        apart = apart or seen.distinct("scheme") != {"epc"} or min(times) < 0.0 or max(times) > now
+        if apart or any(word and word & TOGGLE for word in seen.distinct("pc")):
+            return self.take_repeats([*seen], antennas, now)
+        last, visits, shortest = self._last, self._visits, self._shortest
+        rest: list[int] = []
+        for at, slot in enumerate(map(self._slots.get, seen.values)):
+            if slot is not None and slot not in visits:
+                time = times[at]
+                silence = time - last[slot]
+                if silence < shortest:
+                    if silence > 0.0:
+                        last[slot] = time
+                    continue
+            rest.append(at)
+        self._counts.reads += len(seen) - len(rest)
+        return [seen[at] for at in rest]
 
     def hear(
         self, read: Read, key: Key, place: Place, level: float, time: float, now: float, out: list[Outcome]
@@ -370,15 +394,3 @@ class Checkpoint:
         self.settle(now, out)
         for slot in list(self._objects.values()):
             self._forget(slot, out)
-
-
-def plain(
-    checkpoints: Iterable[Checkpoint], places: Mapping[Antenna | None, Place]
-) -> list[tuple[Checkpoint, Antennas | None]]:
-    """Those where nothing is asked of a device's read but whose it is, each with its antennas (None: all it has)."""
-    found: list[tuple[Checkpoint, Antennas | None]] = []
-    for checkpoint in checkpoints:
-        here = {antenna: place for antenna, place in places.items() if place.point.name == checkpoint.name}
-        if here and checkpoint.gate is None and all(place.floor <= NO_LEVEL for place in here.values()):
-            found.append((checkpoint, None if len(places) == 1 and None in here else frozenset(here) - {None}))
-    return found

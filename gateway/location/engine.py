@@ -14,12 +14,13 @@ from itertools import chain
 from drivers.observations import Antenna, Observation, Read, Signal, Status
 from gateway.ids import Ids, text
 from gateway.location.admission import Admission, Met
-from gateway.location.checkpoint import Antennas, Checkpoint, plain
+from gateway.location.checkpoint import Antennas, Checkpoint
 from gateway.location.floor import NO_LEVEL, STRONGEST, WEAKEST, Floor, Place
 from gateway.location.gate import GateState
 from gateway.location.outcome import Counts, Outcome, key
 from gateway.location.portal import Portal
 from gateway.location.presence import Zones
+from gateway.location.repeats import plain
 from gateway.location.steps import NEAR, Hear, Steps, step_before, step_from
 from gateway.location.watch import Watch
 from gateway.model import Absent, Identity, Present, ReadPoint, Rules, Sighting, Transition

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from drivers.llrp.codec.entry import Part
-from drivers.observations import ProtocolViolation, Read
+from drivers.observations import ProtocolViolation
+from drivers.reads import FIELDS, Column, Reads
 
 FORMATS = {"AntennaID": "H", "PeakRSSI": "b", "ChannelIndex": "H", "TagSeenCount": "H", "C1G2_PC": "H",
     "FirstSeenTimestampUTC": "Q", "FirstSeenTimestampUptime": "Q",
@@ -22,7 +22,7 @@ _UPTIME = ("LastSeenTimestampUptime", "FirstSeenTimestampUptime")
 _DBM = tuple(float(level) for level in (*range(128), *range(-128, 0)))
 """PeakRSSI as dBm, by its value, negative ones from the end: hundreds of thousands of reads share these."""
 
-Column = Sequence[Any]
+_OFTEN_EQUAL = tuple(map(FIELDS.index, ("antenna", "count", "channel", "pc")))
 
 
 class Newest:
@@ -70,27 +70,32 @@ def values_of(data: bytes, parts: list[Part]) -> dict[str, Any]:
     return values
 
 
-def reads_of(columns: Mapping[str, Column], offset: float, received: float, newest: Newest) -> Iterator[Read]:
-    """Reads from the columns of their values; what has no column is not known."""
-    none = repeat(None)
+def reads_of(columns: Mapping[str, Column], offset: float, received: float, newest: Newest) -> Reads:
+    """Reads from the columns of their values, none of them empty; what has no column is not known."""
     get = columns.get
-    return map(
-        Read,
-        repeat("epc"),
-        get("EPC_96") or columns["EPCData"],
-        _times(columns, offset, newest) or repeat(received),
-        get("AntennaID", none),
-        _rssi(columns) or none,
-        _phase(columns) or none,
+    values = get("EPC_96") or columns["EPCData"]
+    wide: list[Column | None] = [
+        None,
+        values,
+        _times(columns, offset, newest),
+        get("AntennaID"),
+        _rssi(columns),
+        _phase(columns),
         [value / 16 for value in columns["ImpinjRFDopplerFrequency"]]
         if "ImpinjRFDopplerFrequency" in columns
-        else none,
-        repeat(received),
-        get("TagSeenCount") or repeat(1),
-        get("ChannelIndex", none),
-        _shared(get("C1G2_PC")),
-        get("ImpinjSerializedTID", none),
-    )
+        else None,
+        None,
+        get("TagSeenCount"),
+        get("ChannelIndex"),
+        get("C1G2_PC"),
+        get("ImpinjSerializedTID"),
+    ]
+    same: list[Any] = ["epc", b"", received, None, None, None, None, received, 1, None, None, None]
+    for field in _OFTEN_EQUAL:
+        column = wide[field]
+        if column is not None and column.count(column[0]) == len(column):
+            wide[field], same[field] = None, column[0]
+    return Reads(wide, same, len(values))
 
 
 def _times(columns: Mapping[str, Column], offset: float, newest: Newest) -> list[float] | None:
@@ -106,20 +111,12 @@ def _times(columns: Mapping[str, Column], offset: float, newest: Newest) -> list
     return None
 
 
-def _rssi(columns: Mapping[str, Column]) -> Iterable[float] | None:
+def _rssi(columns: Mapping[str, Column]) -> list[float] | None:
     """dBm: Impinj's in hundredths before the standard's whole ones."""
     fine = columns.get("ImpinjPeakRSSI")
     if fine:
         return [value / 100 for value in fine]
-    return map(_DBM.__getitem__, columns["PeakRSSI"]) if "PeakRSSI" in columns else None
-
-
-def _shared(values: Column | None) -> Iterable[Any]:
-    """One object for all where they are equal: of most columns of a report, and it may wait long to be decided."""
-    if not values:
-        return repeat(None)
-    first = values[0]
-    return repeat(first) if values.count(first) == len(values) else values
+    return [*map(_DBM.__getitem__, columns["PeakRSSI"])] if "PeakRSSI" in columns else None
 
 
 def _phase(columns: Mapping[str, Column]) -> list[float] | None:

@@ -7,7 +7,7 @@ template as one large number; it ends at the first entry that differs. What no t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from drivers.llrp.codec.entry import TAG_REPORT_DATA, Part, scan
 from drivers.llrp.codec.framing import HEADER
 from drivers.llrp.codec.template import CHUNK, Template
 from drivers.observations import ProtocolViolation, Read
+from drivers.reads import Reads
 
 _REPORT = MESSAGES_BY_NAME["RO_ACCESS_REPORT"].number
 _LONGEST = 256
@@ -33,7 +34,7 @@ _Kind = Template | tuple[str, ...]
 class Report(NamedTuple):
     """The reads of one report; how many tag entries could not be read; the newest stamp in the reader's own seconds."""
 
-    reads: list[Read]
+    reads: Sequence[Read]
     bad: int
     newest: float | None
 
@@ -143,24 +144,25 @@ class _Pass:
         self.singles.setdefault(names, []).append(values)
         self.runs.append((names, position, 1))
 
-    def in_order(self) -> list[Read]:
+    def in_order(self) -> Sequence[Read]:
         together: dict[Template, list[bytes]] = {}
         for kind, start, count in self.runs:
             if isinstance(kind, Template):
                 together.setdefault(kind, []).append(self.frame[start : start + count * kind.length])
-        streams: dict[_Kind, Iterator[Read]] = {}
+        found: dict[_Kind, Reads] = {}
         for template, bodies in together.items():
-            streams[template] = self.decoded(template, b"".join(bodies))
+            found[template] = self.decoded(template, b"".join(bodies))
         for names, rows in self.singles.items():
             columns = {name: [row[name] for row in rows] for name in names}
-            streams[names] = reads_of(columns, self.offset, self.received, self.newest)
-        reads: list[Read] = []
-        for kind, _, count in self.runs:
-            reads += islice(streams[kind], count)
-        return reads
+            found[names] = reads_of(columns, self.offset, self.received, self.newest)
+        if len(found) == 1:
+            return next(iter(found.values()))
+        streams = {kind: iter(reads) for kind, reads in found.items()}
+        return [read for kind, _, count in self.runs for read in islice(streams[kind], count)]
 
-    def decoded(self, template: Template, entries: bytes) -> Iterator[Read]:
+    def decoded(self, template: Template, entries: bytes) -> Reads:
         step = CHUNK * template.length
-        for at in range(0, len(entries), step):
-            columns = template.columns(entries[at : at + step])
-            yield from reads_of(columns, self.offset, self.received, self.newest)
+        pieces = (entries[at : at + step] for at in range(0, len(entries), step))
+        return Reads.joined(
+            [reads_of(template.columns(piece), self.offset, self.received, self.newest) for piece in pieces]
+        )

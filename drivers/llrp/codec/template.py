@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import struct
 
-from drivers.llrp.codec.columns import FORMATS, Column, wanted
+from drivers.llrp.codec.columns import FORMATS, wanted
 from drivers.llrp.codec.entry import Part
+from drivers.reads import Column
 
 CHUNK = 64
 """Entries taken at once: bounds what templates keep for each count."""
