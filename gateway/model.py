@@ -157,12 +157,14 @@ class Sighting(NamedTuple):
     uri: str
     read_point: str
     last_seen: float
+    slot: int | None = None
 
 
 class Present(msgspec.Struct, frozen=True, gc=False):
     """That an object is in a zone, or quiet at a checkpoint: what survives a restart.
 
     `kind` is what the read point was then: only from a zone does an object depart. None: files of version 1 do not say.
+    `slot` is its number at a checkpoint, which no other has while it is there; None elsewhere.
     """
 
     object: Identity
@@ -170,11 +172,12 @@ class Present(msgspec.Struct, frozen=True, gc=False):
     since: float
     last_seen: float
     kind: Literal["zone", "checkpoint"] | None = None
+    slot: int | None = None
 
     @property
     def sighting(self) -> Sighting:
         """When it was last seen there."""
-        return Sighting(self.object.uri, self.read_point, self.last_seen)
+        return Sighting(self.object.uri, self.read_point, self.last_seen, self.slot)
 
 
 class Absent(msgspec.Struct, frozen=True, gc=False):
@@ -182,6 +185,7 @@ class Absent(msgspec.Struct, frozen=True, gc=False):
 
     uri: str
     read_point: str
+    slot: int | None = None
 
 
 PresenceChange = Present | Absent

@@ -10,22 +10,22 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
 
 from drivers.observations import Antenna, Observation, Read
-from drivers.reads import Reads
 from gateway.churn import worn
 from gateway.location.admission import Admission
 from gateway.location.floor import NO_LEVEL, Floor, Place
 from gateway.location.gate import GateState
-from gateway.location.outcome import MAX_TAGS, TOGGLE, Counts, Key, Outcome
+from gateway.location.outcome import MAX_TAGS, Counts, Key, Outcome
 from gateway.location.peak import Peaks, Visit
 from gateway.location.presence import WRITE_BACK
+from gateway.location.repeats import Antennas, Quiet, unheard
 from gateway.location.rounds import Rounds
 from gateway.location.watch import Watch
 from gateway.model import Absent, Identity, Present, ReadPoint, Sighting, Source, Transition
-
-Antennas = frozenset[Antenna | None]
 
 SLICE = 2000
 """Slots asked about in one call, some 2 µs each."""
@@ -95,15 +95,25 @@ class Checkpoint:
         return [self._sighting(slot) for slot in some if self._stored[slot]]
 
     def _sighting(self, slot: int) -> Sighting:
-        return Sighting(self._uris[slot], self._point.name, self._last[slot])
+        return Sighting(self._uris[slot], self._point.name, self._last[slot], slot)
 
-    def restore(self, known: Present, now: float) -> None:
-        """Take up what was quiet before the start."""
-        slot = self._new(known.object, None, known.last_seen)
+    def restore(self, known: Present, now: float, out: list[Outcome]) -> None:
+        """Take up what was quiet before the start: in its slot, else that it has another is to be stored."""
+        uri, wanted = known.object.uri, known.slot
+        if uri in self._objects:
+            return
+        slot = self._new(known.object, None, known.last_seen, wanted)
         self._since[slot] = known.since
         self._stored[slot] = True
         self.present_count += 1
         self._rounds.put(slot, now)
+        if slot != wanted:
+            # Who has that slot now is stored there, in its place.
+            gone = () if wanted is not None and self._used(wanted) else (Absent(uri, self.name, wanted),)
+            out.append(Outcome(None, (*gone, msgspec.structs.replace(known, kind="checkpoint", slot=slot))))
+
+    def _used(self, slot: int) -> bool:
+        return slot < len(self._uris) and self._uris[slot] != ""
 
     def thaw(self, now: float) -> None:
         """An antenna observes again: what waited for it is asked anew."""
@@ -115,48 +125,9 @@ class Checkpoint:
         It does what `hear` would, in one go: at a gate or with an RSSI floor there is more to ask of each. `antennas`
         are those that stand here, None if all of the device do.
         """
-        if isinstance(seen, Reads):
-            return self._take_columns(seen, antennas, now)
-        slots, last, visits, shortest = self._slots, self._last, self._visits, self._shortest
-        rest: list[Observation] = []
-        for read in seen:
-            if type(read) is Read and read.scheme == "epc" and (antennas is None or read.antenna in antennas):
-                slot = slots.get(read.value)
-                time = read.time
-                if (
-                    slot is not None
-                    and slot not in visits
-                    and (silence := time - last[slot]) < shortest
-                    and 0.0 <= time <= now
-                    and not (read.pc and read.pc & TOGGLE)
-                ):
-                    if silence > 0.0:
-                        last[slot] = time
-                    continue
-            rest.append(read)
+        rest = unheard(seen, antennas, now, Quiet(self._slots, self._last, self._visits, self._shortest))
         self._counts.reads += len(seen) - len(rest)
         return rest
-
-    def _take_columns(self, seen: Reads, antennas: Antennas | None, now: float) -> Sequence[Observation]:
-        """The same where reads stand in columns."""
-        times = seen.times
-        apart = antennas is not None and not seen.distinct("antenna") <= antennas
-        apart = apart or seen.distinct("scheme") != {"epc"} or min(times) < 0.0 or max(times) > now
-        if apart or any(word and word & TOGGLE for word in seen.distinct("pc")):
-            return self.take_repeats([*seen], antennas, now)
-        last, visits, shortest = self._last, self._visits, self._shortest
-        rest: list[int] = []
-        for at, slot in enumerate(map(self._slots.get, seen.values)):
-            if slot is not None and slot not in visits:
-                time = times[at]
-                silence = time - last[slot]
-                if silence < shortest:
-                    if silence > 0.0:
-                        last[slot] = time
-                    continue
-            rest.append(at)
-        self._counts.reads += len(seen) - len(rest)
-        return [seen[at] for at in rest]
 
     def hear(
         self, read: Read, key: Key, place: Place, level: float, time: float, now: float, out: list[Outcome]
@@ -214,23 +185,31 @@ class Checkpoint:
         self._rounds.put(slot, time + window)
         return slot
 
-    def _new(self, identity: Identity, key: Key | None, time: float) -> int:
-        if self._free:
+    def _new(self, identity: Identity, key: Key | None, time: float, known: int | None = None) -> int:
+        if known is not None and len(self._uris) <= known < MAX_TAGS:
+            self._free += range(len(self._uris), known)
+            self._lengthen(known + 1)
+            slot = known
+        elif self._free:
             slot = self._free.pop()
         else:
             slot = len(self._uris)
-            self._uris.append("")
-            self._keys.append(None)
-            for times in (self._since, self._last, self._written):
-                times.append(time)
-            self._instance.append(0)
-            self._stored.append(0)
+            self._lengthen(slot + 1)
         self._uris[slot], self._keys[slot] = identity.uri, key
         self._since[slot] = self._last[slot] = self._written[slot] = time
         self._instance[slot] = identity.kind == "instance"
         self._objects[identity.uri] = slot
         self._came += 1
         return slot
+
+    def _lengthen(self, size: int) -> None:
+        more = size - len(self._uris)
+        self._uris += [""] * more
+        self._keys += [None] * more
+        for times in (self._since, self._last, self._written):
+            times.extend([0.0] * more)
+        self._instance.extend(bytes(more))
+        self._stored.extend(bytes(more))
 
     def _count(
         self, slot: int, read: Read, place: Place, level: float, time: float, now: float, out: list[Outcome]
@@ -290,7 +269,7 @@ class Checkpoint:
         self.present_count += not self._stored[slot]
         self._stored[slot] = True
         out.append(
-            Outcome(observed, (Present(visit.identity, self._point.name, visit.first, last, "checkpoint"),)),
+            Outcome(observed, (Present(visit.identity, self._point.name, visit.first, last, "checkpoint", slot),)),
         )
 
     def _observed(
@@ -350,7 +329,7 @@ class Checkpoint:
         if self._stored[slot]:
             self._stored[slot] = False
             self.present_count -= 1
-            out.append(Outcome(None, (Absent(uri, self._point.name),)))
+            out.append(Outcome(None, (Absent(uri, self._point.name, slot),)))
 
     def _due(self, slot: int) -> float:
         """When it has been unseen long enough, as things stand; unseen counts only while all antennas observe."""
@@ -394,3 +373,15 @@ class Checkpoint:
         self.settle(now, out)
         for slot in list(self._objects.values()):
             self._forget(slot, out)
+
+
+def plain(
+    checkpoints: Iterable[Checkpoint], places: Mapping[Antenna | None, Place]
+) -> list[tuple[Checkpoint, Antennas | None]]:
+    """Those where nothing is asked of a device's read but whose it is, each with its antennas (None: all it has)."""
+    found: list[tuple[Checkpoint, Antennas | None]] = []
+    for checkpoint in checkpoints:
+        here = {antenna: place for antenna, place in places.items() if place.point.name == checkpoint.name}
+        if here and checkpoint.gate is None and all(place.floor <= NO_LEVEL for place in here.values()):
+            found.append((checkpoint, None if len(places) == 1 and None in here else frozenset(here) - {None}))
+    return found

@@ -14,13 +14,13 @@ from itertools import chain
 from drivers.observations import Antenna, Observation, Read, Signal, Status
 from gateway.ids import Ids, text
 from gateway.location.admission import Admission, Met
-from gateway.location.checkpoint import Antennas, Checkpoint
+from gateway.location.checkpoint import Checkpoint, plain
 from gateway.location.floor import NO_LEVEL, STRONGEST, WEAKEST, Floor, Place
 from gateway.location.gate import GateState
 from gateway.location.outcome import Counts, Outcome, key
 from gateway.location.portal import Portal
 from gateway.location.presence import Zones
-from gateway.location.repeats import plain
+from gateway.location.repeats import Antennas
 from gateway.location.steps import NEAR, Hear, Steps, step_before, step_from
 from gateway.location.watch import Watch
 from gateway.model import Absent, Identity, Present, ReadPoint, Rules, Sighting, Transition
@@ -257,7 +257,7 @@ class Engine:
         for known in restored:
             kind = kinds.get(known.read_point)
             if kind == "checkpoint" and known.kind != "zone":
-                self._checkpoints[known.read_point].restore(known, now)
+                self._checkpoints[known.read_point].restore(known, now, out)
             elif kind == "zone" and known.kind != "checkpoint":
                 self._zones.restore(known, now, out)
             else:
@@ -391,7 +391,7 @@ def _past(time: float, now: float) -> float:
 
 def _gone(known: Present, now: float) -> Outcome:
     """What was present at a read point that left the configuration: it departs from a zone, a checkpoint forgets it."""
-    absent = Absent(known.object.uri, known.read_point)
+    absent = Absent(known.object.uri, known.read_point, known.slot)
     if known.kind == "checkpoint":
         return Outcome(None, (absent,))
     seen = known.last_seen

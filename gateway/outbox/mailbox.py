@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from gateway.model import Sighting, Work
+from gateway.outbox.presence import Key
 from gateway.outbox.values import State
 
 GROUP = 500
@@ -24,7 +25,7 @@ class Mailbox:
         """Somebody waits for one of `works`: its event is to be sent, or its callback to be called."""
         self.hurried = False
         self.closing = False
-        self._seen: dict[tuple[str, str], float] = {}
+        self._seen: dict[Key, float] = {}
         self._guard = threading.Lock()
         self._bell = threading.Event()
 
@@ -46,9 +47,9 @@ class Mailbox:
     def touch(self, sightings: Sequence[Sighting]) -> None:
         """Only the newest time per object and read point is kept: bounded by what is present."""
         with self._guard:
-            self._seen.update(((uri, read_point), last_seen) for uri, read_point, last_seen in sightings)
+            self._seen.update(((one.uri, one.read_point, one.slot), one.last_seen) for one in sightings)
 
-    def take_seen(self) -> dict[tuple[str, str], float]:
+    def take_seen(self) -> dict[Key, float]:
         with self._guard:
             seen, self._seen = self._seen, {}
         return seen

@@ -19,38 +19,47 @@ A crash meanwhile leaves an object quiet a little longer.
 
 _PUT = "INSERT OR REPLACE INTO presence"
 _DROP = "DELETE FROM presence WHERE id = ?"
-_TOUCH = "UPDATE presence SET last_seen = max(last_seen, ?) WHERE id = ?"
+_TOUCH = "UPDATE presence SET last_seen = max(last_seen, ?) WHERE id = ? AND uri = ?"
 _NEVER = float("inf")
 
-Key = tuple[str, str]
-"""The object's URI and the read point."""
+_SLOTTED = 1 << 40
+"""Places from here on are slots of checkpoints."""
+
+_SLOTS = 1 << 24
+"""Places a checkpoint has."""
+
+Key = tuple[str, str, int | None]
+"""The object's URI, the read point, and its slot there."""
 
 
 class Presence:
     """Every object at its place in the table. Who comes takes the place of one who left: one page for both.
 
-    An absence that comes with an event is in the file with that event; one that comes alone soon after.
+    What has a slot at its checkpoint has its place by that. An absence that comes with an event is in the file with
+    that event; one that comes alone soon after.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._sql = connection
         self._places: defaultdict[str, dict[str, int]] = defaultdict(dict)
-        self._left: OrderedDict[Key, int] = OrderedDict()
+        self._left: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._vacant: set[int] = set()
-        """The places of `_left`. The table may still say who was there before them."""
+        """The places of `_left`, and slots that were left. The table may still say who was there before."""
+        self._numbers: dict[str, int] = {}
+        """Of checkpoints."""
         self._next = 1
         self._came = 0
         self.due = _NEVER
         """When absences have waited long enough (monotonic seconds)."""
 
     def load(self) -> list[Present]:
-        """All that was present at the last commit."""
+        """All that was present at the last commit; by read point in the order of slots."""
         self._find(set())
         return [
-            Present(Identity(uri, scheme, kind, link, number), read_point, since, last_seen, point_kind)
-            for uri, read_point, scheme, kind, link, number, since, last_seen, point_kind in self._sql.execute(
-                "SELECT uri, read_point, scheme, kind, digital_link, filter, since, last_seen, read_point_kind"
-                " FROM presence"
+            Present(Identity(uri, scheme, kind, link, number), read_point, since, last_seen, point_kind, _slot(place))
+            for place, uri, read_point, scheme, kind, link, number, since, last_seen, point_kind in self._sql.execute(
+                "SELECT id, uri, read_point, scheme, kind, digital_link, filter, since, last_seen, read_point_kind"
+                " FROM presence ORDER BY id"
             )
         ]
 
@@ -59,8 +68,14 @@ class Presence:
         self._places.clear()
         self._left.clear()
         self._vacant.clear()
+        self._numbers.clear()
         self._next = 1
         for place, uri, read_point in self._sql.execute("SELECT id, uri, read_point FROM presence ORDER BY id"):
+            if place >= _SLOTTED:
+                self._numbers[read_point] = (place - _SLOTTED) // _SLOTS
+                if place in vacant:
+                    self._vacant.add(place)
+                continue
             if place in vacant:
                 self._left[uri, read_point] = place
                 self._vacant.add(place)
@@ -84,28 +99,26 @@ class Presence:
     def apply(self, works: Iterable[Work], now: float, *, closing: bool = False) -> None:
         """Take what the works say, in their order."""
         puts: dict[int, Present] = {}
-        firm: list[Key] = []
+        firm: set[int] = set()
         for work in works:
             for change in work.presence:
-                if isinstance(change, Absent):
-                    key = change.uri, change.read_point
-                    place = self._places[change.read_point].pop(change.uri, None)
-                    if place is not None:
-                        self._left[key] = place
-                        self._vacant.add(place)
-                        puts.pop(place, None)
-                        if work.drafts:
-                            firm.append(key)
-                else:
-                    puts[self._place(change.object.uri, change.read_point)] = change
+                if isinstance(change, Present):
+                    place = self._place(change.object.uri, change.read_point, change.slot)
+                    puts[place] = change
+                    continue
+                left = self._leave(change)
+                if left is not None:
+                    puts.pop(left, None)
+                    self._vacant.add(left)
+                    if work.drafts:
+                        firm.add(left)
         self._tend()
         if puts:
             bulk.insert(self._sql, _PUT, [_values(place, present) for place, present in puts.items()])
         if closing or now >= self.due - LINGER:
-            firm = list(self._left)
-        if firm:
-            self._sweep(firm)
-        self.due = min(self.due, now + 2 * LINGER) if self._left else _NEVER
+            firm = self._vacant
+        self._sweep(firm & self._vacant)
+        self.due = min(self.due, now + 2 * LINGER) if self._vacant else _NEVER
 
     def _tend(self) -> None:
         if worn(self._came, sum(map(len, self._places.values()))):
@@ -113,42 +126,75 @@ class Presence:
             for read_point, places in self._places.items():
                 self._places[read_point] = dict(places)
 
-    def _place(self, uri: str, read_point: str) -> int:
-        places = self._places[read_point]
-        place = places.get(uri)
-        if place is None:
-            place = self._left.pop((uri, read_point), None)
-            if place is None:
-                if self._left:
-                    place = self._left.popitem(last=False)[1]
-                else:
-                    place, self._next = self._next, self._next + 1
-            self._vacant.discard(place)
-            places[uri] = place
-            self._came += 1
+    def _slotted(self, read_point: str, slot: int) -> int:
+        number = self._numbers.get(read_point)
+        if number is None:
+            number = self._numbers[read_point] = max(self._numbers.values(), default=-1) + 1
+        return _SLOTTED + number * _SLOTS + slot
+
+    def _leave(self, change: Absent) -> int | None:
+        """The place that is left, if it was taken."""
+        if change.slot is not None:
+            return self._slotted(change.read_point, change.slot)
+        place = self._places[change.read_point].pop(change.uri, None)
+        if place is not None:
+            self._left[change.uri, change.read_point] = place
         return place
 
-    def _sweep(self, keys: Iterable[Key]) -> None:
-        gone = [(place,) for key in keys if (place := self._left.pop(key, None)) is not None]
-        self._vacant.difference_update(place for (place,) in gone)
-        self._sql.executemany(_DROP, gone)
+    def _place(self, uri: str, read_point: str, slot: int | None) -> int:
+        if slot is not None:
+            place = self._slotted(read_point, slot)
+            self._vacant.discard(place)
+            return place
+        places = self._places[read_point]
+        known = places.get(uri)
+        if known is not None:
+            return known
+        taken = self._left.pop((uri, read_point), None)
+        if taken is None:
+            if self._left:
+                taken = self._left.popitem(last=False)[1]
+            else:
+                taken, self._next = self._next, self._next + 1
+        self._vacant.discard(taken)
+        places[uri] = taken
+        self._came += 1
+        return taken
+
+    def _sweep(self, gone: set[int]) -> None:
+        if not gone:
+            return
+        for key in [key for key, place in self._left.items() if place in gone]:
+            del self._left[key]
+        self._vacant -= gone
+        self._sql.executemany(_DROP, [(place,) for place in sorted(gone)])
 
     def touch(self, seen: Mapping[Key, float]) -> None:
         """Write back when objects still present were last seen; one that left meanwhile stays away."""
-        rows = ((time, self._places[read_point].get(uri)) for (uri, read_point), time in seen.items())
-        self._sql.executemany(_TOUCH, [row for row in rows if row[1] is not None])
+        rows = []
+        for (uri, read_point, slot), time in seen.items():
+            place = self._places[read_point].get(uri) if slot is None else self._slotted(read_point, slot)
+            if place is not None:
+                rows.append((time, place, uri))
+        self._sql.executemany(_TOUCH, rows)
+
+
+def _slot(place: int) -> int | None:
+    return (place - _SLOTTED) % _SLOTS if place >= _SLOTTED else None
 
 
 def _values(place: int, present: Present) -> tuple[object, ...]:
     thing = present.object
+    # A checkpoint asks of what it has told no more than who it is.
+    link, number = (thing.digital_link, thing.filter) if present.slot is None else (None, None)
     return (
         place,
         thing.uri,
         present.read_point,
         thing.scheme,
         thing.kind,
-        thing.digital_link,
-        thing.filter,
+        link,
+        number,
         present.since,
         present.last_seen,
         present.kind,

@@ -15,7 +15,7 @@ from gateway.outbox.host_clock import HostClock
 from gateway.outbox.ledger import Ledger, state_number
 from gateway.outbox.mailbox import GROUP, Mailbox
 from gateway.outbox.news import Committed, Opened, Plan
-from gateway.outbox.presence import LINGER, Presence
+from gateway.outbox.presence import LINGER, Key, Presence
 from gateway.outbox.quota import Quota
 from gateway.outbox.receipts import Receipts
 from gateway.outbox.recovery import recovering
@@ -66,7 +66,7 @@ class Writer:
         self._burials: list[tuple[list[int], str]] = []
         self._works_due = self._settle_due = self._bury_due = self._retry_at = _NEVER
         self._retention = Retention(plan.settings.keep_sent)
-        self._seen: dict[tuple[str, str], float] = {}
+        self._seen: dict[Key, float] = {}
         self._cause: str | None = None
         self._clock = HostClock(plan.clock_state)
         self._appended = self._commits = self._corrupt = 0

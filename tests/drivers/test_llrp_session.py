@@ -17,6 +17,7 @@ from drivers.llrp.codec.values import Element, Message
 from drivers.llrp.codec.wire import decode, encode
 from drivers.llrp.session import Memory, Session
 from drivers.llrp.settings import Settings
+from drivers.reads import together
 
 HOST = 1_790_000_000.0
 OK = Element("LLRPStatus", {"StatusCode": 0, "ErrorDescription": ""})
@@ -114,7 +115,7 @@ class Script:
         return [(one.antenna, one.state) for one in self.session.observations if isinstance(one, Status)]
 
     def reads(self) -> list[Read]:
-        return [one for one in self.session.observations if isinstance(one, Read)]
+        return [one for one in together(self.session.observations) if isinstance(one, Read)]
 
 
 def _with(element: Element, **fields: Any) -> Element:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from drivers.contract import Read
-from gateway.model import Gate, Identity, Port, Present, ReadPoint
+from drivers.contract import Read, Status
+from gateway.location.engine import Engine
+from gateway.model import Absent, Gate, Identity, Port, Present, ReadPoint, Rules
 
 
 @pytest.fixture
@@ -130,6 +131,43 @@ def test_a_restart_repeats_nothing_that_is_still_there(belt):
     assert w.stored == {}
     w.read(510.0)
     assert times(w) == [510.0]
+
+
+def test_after_a_restart_each_has_the_slot_it_had_and_who_comes_another():
+    rules = Rules({"belt": ReadPoint("belt", "urn:test:belt", "checkpoint")}, (Port("reader", None, "belt"),))
+    known = [
+        Present(Identity(f"urn:test:{slot}", "x", "instance"), "belt", 50.0, 90.0, "checkpoint", slot)
+        for slot in (1, 3)
+    ]
+    engine = Engine(rules, lambda read: Identity(read.value.decode(), "x", "instance"), present=known)
+    assert engine.feed("reader", [Status(None, "online", "", 91.0)], 91.0) == []
+    came = [Read("epc", b"%d" % number, 92.0) for number in range(4)]
+    told = engine.feed("reader", came, 92.0)
+    assert sorted(present.slot for one in told for present in one.presence) == [0, 2, 4, 5]
+    assert {one.slot for one in engine.sightings()} == set(range(6))
+
+
+@pytest.mark.parametrize(("slots", "stored"), [
+    ((None, None), [("a", None), 0, ("b", None), 1]),  # a file of before has none
+    ((2, 2), [1]),  # who is in the slot is stored in it
+    ((2, 10**9), [("b", 10**9), 1]),
+    ((3, 1), [("b", 1), 2]),
+])  # fmt: skip
+def test_who_cannot_have_its_slot_is_stored_in_another(slots, stored):
+    rules = Rules({"belt": ReadPoint("belt", "urn:test:belt", "checkpoint")}, (Port("reader", None, "belt"),))
+    known = [
+        Present(Identity(uri, "x", "instance"), "belt", 50.0, 90.0, "checkpoint", slot)
+        for uri, slot in zip("ab", slots, strict=True)
+    ]
+    engine = Engine(rules, lambda read: Identity(read.value.decode(), "x", "instance"), present=known)
+    told = engine.feed("reader", [Status(None, "online", "", 91.0)], 91.0)
+    said = [
+        (change.uri, change.slot) if isinstance(change, Absent) else change.slot
+        for one in told
+        for change in one.presence
+    ]
+    assert said == stored
+    assert len({one.slot for one in engine.sightings()}) == 2
 
 
 def test_after_a_restart_it_is_quiet_from_when_the_device_observes(belt):

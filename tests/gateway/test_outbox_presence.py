@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gateway.config.site import Outbox as Settings
 from gateway.model import Absent, Draft, Identity, Present, Work
@@ -24,7 +25,7 @@ def there(name: str, point: str = "dock-1", time: float = 100.0) -> Present:
 
 
 NAMES = st.sampled_from("abcdef")
-POINTS = st.sampled_from(["belt-1", "dock-1"])
+POINTS = st.sampled_from(["belt-1", "belt-2", "belt-3", "dock-1"])
 CHANGES = st.one_of(
     st.builds(there, NAMES, POINTS, st.integers(1, 99)),
     st.builds(Absent, NAMES, POINTS),
@@ -50,6 +51,28 @@ def said(known: dict[tuple[str, str], Present], works: list[Work]) -> dict[tuple
     return known
 
 
+def slotted(known: dict[tuple[str, str], Present], works: list[Work]) -> list[Work]:
+    """As an engine says it: who comes to belt 2 or 3 has the lowest slot that is free there, and leaves it so."""
+    slots = {key: one.slot for key, one in known.items() if one.slot is not None}
+    made = []
+    for work in works:
+        changes = []
+        for change in work.presence:
+            point = change.read_point
+            key = (change.uri if isinstance(change, Absent) else change.object.uri, point)
+            if point not in ("belt-2", "belt-3") or (isinstance(change, Absent) and key not in slots):
+                changes.append(change if point not in ("belt-2", "belt-3") else None)
+            elif isinstance(change, Absent):
+                changes.append(replace(change, slot=slots.pop(key)))
+            else:
+                taken = {slot for (_, where), slot in slots.items() if where == point}
+                slots.setdefault(key, next(slot for slot in range(10) if slot not in taken))
+                thing = replace(change.object, digital_link=None)
+                changes.append(replace(change, object=thing, kind="checkpoint", slot=slots[key]))
+        made.append(replace(work, presence=tuple(filter(None, changes))))
+    return made
+
+
 def transact(connection: sqlite3.Connection, presence: Presence, works: list[Work], now: float, how: str) -> None:
     with suppress(sqlite3.OperationalError), presence.transaction():
         connection.execute("BEGIN")
@@ -69,8 +92,9 @@ def test_the_table_is_what_was_said_whatever_is_rolled_back(steps):
         presence, now = Presence(connection), 0.0
         presence.load()
         known: dict[tuple[str, str], Present] = {}
-        for works, how, later in steps:
+        for said_so, how, later in steps:
             now += later
+            works = slotted(known, said_so)
             transact(connection, presence, works, now, how)
             if how != "fail":
                 known = said(known, works)
@@ -141,3 +165,17 @@ def test_who_comes_and_goes_in_one_commit_does_not_bring_back_whose_place_it_too
         transact(connection, presence, [], 0.0, "fail")
         transact(connection, presence, [], 2 * LINGER, "commit")
         assert list(presence.load()) == []
+
+
+def test_last_seen_goes_to_who_has_the_slot_and_to_nobody_who_took_it_since():
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrations.migrate(connection, ":memory:")
+        presence = Presence(connection)
+        presence.load()
+        a, b = (replace(there(name, "belt-1"), slot=7) for name in "ab")
+        transact(connection, presence, [Work((), (a,))], 0.0, "commit")
+        presence.touch({("a", "belt-1", 7): 160.0, ("a", "belt-1", 8): 170.0, ("b", "belt-1", 7): 180.0})
+        assert [one.last_seen for one in presence.load()] == [160.0]
+        transact(connection, presence, [Work((), (Absent("a", "belt-1", 7), b))], 0.0, "commit")
+        presence.touch({("a", "belt-1", 7): 200.0})
+        assert [(one.object.uri, one.slot, one.last_seen) for one in presence.load()] == [("b", 7, 100.0)]
