@@ -150,8 +150,7 @@ class Engine:
         now: float,
         out: list[Outcome],
     ) -> None:
-        counts, rules, heard = self.counts, self._hear, self._steps.heard
-        whole, rivals = places.get(None), self._rivals
+        counts, rules, heard, rivals, whole = self.counts, self._hear, self._steps.heard, self._rivals, places.get(None)
         for seen in observations:
             if type(seen) is not Read:
                 self._other(device, seen, now)
