@@ -92,7 +92,7 @@ async def test_what_a_killed_broker_had_acknowledged_and_lost_is_healed(
             second.publish(f"readpoint/v1/dc1/rfid/{IDENTITY}/ack", missing(outbox, first, second))
             await second.until(lambda: len(first.ids | second.ids) == outbox.stats.appended, 60.0)
     await accounts(folder, first, second)
-    assert lost >= 100
+    assert lost > 0
     print(f"broker killed {rounds} times: it lost {lost} that it had acknowledged, all came again; {told(back)}")
 
 
@@ -125,8 +125,10 @@ async def test_a_frozen_broker_costs_nothing_but_time(mosquitto: Brokers, tmp_pa
 @needs_mosquitto
 @pytest.mark.parametrize(
     ("rate", "patience", "once"),
-    [(100_000.0, 3.0, True), (20_000.0, 1.5, False)],
-    ids=["a window is late", "a batch is late"],
+    [
+        pytest.param(100_000.0, 3.0, True, id="a window is late", marks=pytest.mark.soak),
+        pytest.param(20_000.0, 1.5, False, id="a batch is late"),
+    ],
 )
 async def test_a_slow_line_drains_whatever_it_carries(
     mosquitto: Brokers, tmp_path: Path, rate: float, patience: float, *, once: bool

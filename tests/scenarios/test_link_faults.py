@@ -33,7 +33,7 @@ version: 1
 gateway: {{id: gw-07, site: dc1, state_dir: state, run_dir: run}}
 segments:
   rfid:
-    uplink: {{url: "mqtt://{host}:{port}", insecure_ok: true, keepalive: {keepalive}s}}
+    uplink: {{url: "mqtt://{host}:{port}", insecure_ok: true, keepalive: {keepalive}s, connect_timeout: 3s}}
     plain_devices: [llrp]
 read_points:
   aisle-a: {{uri: "urn:epc:id:sgln:9521141.12345.aislea", kind: zone, presence_timeout: 5s, dwell: 200ms}}

@@ -106,7 +106,7 @@ def resident(pid: int) -> int:
 @pytest.mark.parametrize(
     "seconds",
     [
-        pytest.param(3, id="a gust"),
+        pytest.param(2, id="a gust"),
         pytest.param(60, id="a minute", marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
     ],
 )
