@@ -80,6 +80,8 @@ async def main(folder: Path, port: int, backlog: int, rate: int) -> None:
         async with uplink(*site_for(port), outbox, version="1") as link:
             await link.until(lambda status: status.state == "online")
             begun = time.monotonic()
+            while watch.left == backlog:  # noqa: ASYNC110 - from then on what is recorded is live
+                await asyncio.sleep(0.01)
             feeding = asyncio.create_task(live(outbox, rate))
             while not watch.drained.is_set():
                 await asyncio.wait({asyncio.create_task(watch.drained.wait())}, timeout=0.2)
