@@ -176,7 +176,12 @@ def evident(company: list[Evidence]) -> bool:
     """Whether a handful of reads say clearly that something crossed: none of it can be of what stands near the door."""
     if any(one.known for one in company) or sum(len(one.run) for one in company) < ENOUGH:
         return False
-    return moved(company) and abs(pool(company).score) >= FIRM
+    return moved(company) and firm(company)
+
+
+def firm(company: list[Evidence]) -> bool:
+    """Whether together they say firmly which way."""
+    return abs(pool(company).score) >= FIRM
 
 
 def moved(company: list[Evidence]) -> bool:

@@ -15,7 +15,7 @@ from typing import Final
 from drivers.observations import Read
 from gateway.location.admission import Admission
 from gateway.location.again import NEAR, RISE, counted
-from gateway.location.company import Decided, companies, evident, gone, handful, loads, moved, settles, way
+from gateway.location.company import Decided, companies, evident, firm, gone, handful, loads, moved, settles, way
 from gateway.location.crossing import QUIET, WINDOW, Crossing
 from gateway.location.evidence import PEAK, Evidence, peaks_until, pool, weigh
 from gateway.location.floor import Floor, Place
@@ -363,7 +363,7 @@ class Portal:
         begun = sum(began - QUIET <= one.first <= began + BEGUN for one in decided.members)
         if 2 * begun <= len(decided.members):
             return
-        if handful(decided.members) and not moved(decided.members) and not self._one_sided:
+        if handful(decided.members) and not self._one_sided and not (moved(decided.members) or firm(decided.members)):
             decided.members = []
         elif decided.came < RISE and any(self._watch.resumed.get(place.device) == began for place in places):
             decided.direction = "unknown"
