@@ -1,0 +1,53 @@
+"""What a salvage does not meet on its way through the rows, an index beside them still names."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gateway.config.site import Outbox as Settings
+from gateway.model import Draft, Work
+from gateway.outbox import salvage
+from gateway.outbox.database import FILE, PAGE
+from gateway.outbox.store import open_outbox
+
+ROWS = 300
+_LEAF = 13
+"""A page of rows (SQLite's file format, section 1.6)."""
+
+
+def varint(page: bytes, at: int) -> tuple[int, int]:
+    """A number of at most two bytes, and where it ends."""
+    return (page[at], at + 1) if page[at] < 128 else ((page[at] & 127) << 7 | page[at + 1], at + 2)
+
+
+def change_the_key(file: Path, rowid: int) -> None:
+    """Another bit in the key of one row: it stands where it stood and says that it is far behind."""
+    content = bytearray(file.read_bytes())
+    for start in range(PAGE, len(content), PAGE):
+        page = bytes(content[start : start + PAGE])
+        for cell in range(int.from_bytes(page[3:5]) if page[0] == _LEAF else 0):
+            at = int.from_bytes(page[8 + 2 * cell : 10 + 2 * cell])
+            _, key = varint(page, at)
+            if varint(page, key)[0] == rowid and b'"sequence":"%d"' % rowid in page[key : key + 400]:
+                content[start + key] |= 0x40
+                file.write_bytes(content)
+                return
+    raise AssertionError("no such row")
+
+
+@pytest.mark.parametrize("rowid", range(196, 206))
+async def test_a_row_whose_key_is_wrong_hides_no_other(tmp_path: Path, rowid: int) -> None:
+    async with open_outbox(tmp_path, "rfid", Settings(), machine_id="box-1") as outbox:
+        for number in range(ROWS):
+            outbox.put(Work((Draft("epcis", "dock-1", bytes(16), b'"n":%d,"pad":"%s"' % (number, b"x" * 300)),)))
+    change_the_key(tmp_path / FILE, rowid)
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        found = list(salvage.chunks(connection, ROWS))
+    met = {row[2] for chunk in found for row in chunk.rows}
+    gone = {number for chunk in found for first, last in chunk.gone for number in range(first, last + 1)}
+    assert met | gone >= set(range(1, ROWS + 1))
+    assert len(gone) < 30
