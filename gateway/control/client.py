@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +27,9 @@ def ask(path: Path, request: Ask, patience: float | None = 10.0) -> Iterator[byt
     try:
         connection.settimeout(_CONNECT)
         connection.connect(str(path))
-        connection.sendall(msgspec.json.encode(request) + b"\n")
+        # Who may not ask is told so before the request is read: then it cannot be sent, and the answer is there.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(msgspec.json.encode(request) + b"\n")
     except OSError as error:
         connection.close()
         raise _why(path, error) from None

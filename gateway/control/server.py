@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 
 from gateway.control import access, protocol
@@ -40,6 +40,7 @@ class ControlServer:
         self._audit = audit
         self._patience = patience
         self._clients: set[asyncio.Task[None]] = set()
+        self._admitted = 0
 
     @asynccontextmanager
     async def serve(self, path: Path) -> AsyncIterator[None]:
@@ -77,26 +78,32 @@ class ControlServer:
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            async with asyncio.timeout(self._patience):
-                line = await reader.readline()
-            await self._reply(protocol.parse(line), reader, writer)
+            who = _allowed(writer)
+            with self._admit():
+                async with asyncio.timeout(self._patience):
+                    line = await reader.readline()
+                await self._reply(protocol.parse(line), who, reader, writer)
         except ValueError as error:
             writer.write(protocol.error_line(str(error)))
             async with asyncio.timeout(self._patience):
                 await writer.drain()
 
-    async def _reply(
-        self, request: protocol.AnyAsk, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        connection: socket.socket = writer.get_extra_info("socket")
-        who = access.peer(connection)
-        right = access.right(who)
-        if len(self._clients) > MAX_CLIENTS:
+    @contextmanager
+    def _admit(self) -> Iterator[None]:
+        """Before anything of a request is read: those beyond the number hold no memory, and nobody's place."""
+        if self._admitted >= MAX_CLIENTS:
             raise ValueError(f"{MAX_CLIENTS} others are connected already: close one and ask again")
-        if right == "none":
-            raise ValueError(f"not allowed: user {who.uid} is not in group {access.READERS}")
+        self._admitted += 1
+        try:
+            yield
+        finally:
+            self._admitted -= 1
+
+    async def _reply(
+        self, request: protocol.AnyAsk, who: access.Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         if isinstance(request, protocol.CHANGES):
-            if right != "change":
+            if access.right(who) != "change":
                 raise ValueError(f"not allowed: to change something, be in group {access.CHANGERS}")
             log.debug("asked over the control socket", user=who.uid, request=request)
             await self._note(who.uid, request)
@@ -125,6 +132,15 @@ class ControlServer:
                 writer.write(line)
                 async with asyncio.timeout(self._patience):
                     await writer.drain()
+
+
+def _allowed(writer: asyncio.StreamWriter) -> access.Peer:
+    """Who is at the other end. ValueError for who may ask nothing: the socket is open to all users of the machine."""
+    connection: socket.socket = writer.get_extra_info("socket")
+    who = access.peer(connection)
+    if access.right(who) == "none":
+        raise ValueError(f"not allowed: user {who.uid} is not in group {access.READERS}")
+    return who
 
 
 async def _gone(reader: asyncio.StreamReader) -> None:

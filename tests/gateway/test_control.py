@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from gateway.control import access, protocol
 from gateway.control.client import NotRunning, Refused, ask
 from gateway.control.feed import Feed
-from gateway.control.server import ControlServer
+from gateway.control.server import MAX_CLIENTS, ControlServer
 
 ROOT = str(Path(__file__).resolve().parents[2])
 LINE = b'{"a":"' + b"x" * 65536 + b'"}\n'
@@ -100,6 +101,42 @@ async def test_who_asks_nothing_is_let_go(tmp_path: Path) -> None:
         async with asyncio.timeout(30):
             assert await reader.read() == b""
         writer.close()
+
+
+async def test_a_crowd_is_told_so_before_anything_of_it_is_read(tmp_path: Path) -> None:
+    """Requests that never end are held for so many, and for nobody beyond them."""
+    async with ControlServer(answer, patience=60.0).serve(tmp_path / "s.sock"), AsyncExitStack() as crowd:
+        for _ in range(MAX_CLIENTS):
+            _, writer = await asyncio.open_unix_connection(tmp_path / "s.sock")
+            crowd.callback(writer.close)
+        many = f"{MAX_CLIENTS} others are connected already"
+        async with asyncio.timeout(30):
+            reader, writer = await asyncio.open_unix_connection(tmp_path / "s.sock")
+            crowd.callback(writer.close)
+            assert many.encode() in await reader.readline()  # it has asked nothing yet
+        for request in (protocol.Status(), protocol.Names(("x" * 2**19,))):
+            with pytest.raises(Refused, match=many):
+                await asyncio.to_thread(asked, tmp_path / "s.sock", request)
+        await crowd.aclose()
+        async with asyncio.timeout(30):
+            while True:
+                with contextlib.suppress(Refused):
+                    assert await asyncio.to_thread(asked, tmp_path / "s.sock", protocol.Status())
+                    break
+
+
+async def test_who_may_ask_nothing_is_told_so_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The socket is open to every user of the machine: none of them may make the gateway grow, or take a place."""
+    monkeypatch.setattr(access, "right", lambda _who: "none")
+    refused = f"not allowed: user {os.geteuid()} is not in group readpoint"
+    async with ControlServer(answer, patience=60.0).serve(tmp_path / "s.sock"), AsyncExitStack() as crowd:
+        async with asyncio.timeout(30):
+            for _ in range(MAX_CLIENTS + 1):
+                reader, writer = await asyncio.open_unix_connection(tmp_path / "s.sock")
+                crowd.callback(writer.close)
+                assert refused.encode() in await reader.readline()
 
 
 async def test_who_does_not_read_is_dropped(tmp_path: Path) -> None:
