@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 from bisect import bisect_right
@@ -35,10 +36,19 @@ def note(folder: Path, time: float, entry: Mapping[str, Any]) -> None:
     path = folder / FILE
     if path.exists() and path.stat().st_size >= MOST:
         path.replace(folder / f"{FILE}.1")
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
-        file.write(msgspec.json.encode({"time": rfc3339(time), **entry}) + b"\n")
+    line = msgspec.json.encode({"time": rfc3339(time), **entry}) + b"\n"
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "r+b", buffering=0) as file:
+        line = _torn(file.fileno()) + line
+        if file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         os.fsync(file.fileno())
+
+
+def _torn(descriptor: int) -> bytes:
+    """What ends a line that a power cut or a full disk cut short: the next one must not become part of it."""
+    size = os.fstat(descriptor).st_size
+    return b"" if size == 0 or os.pread(descriptor, 1, size - 1) == b"\n" else b"\n"
 
 
 def asked(folder: Path, time: float, uid: int, request: msgspec.Struct) -> None:
@@ -73,8 +83,7 @@ def taken_back(folder: Path) -> TakenBack:
     """Reads both files. A line that was cut short by a power cut is no line."""
     runs: Runs = {}
     for path in (folder / f"{FILE}.1", folder / FILE):
-        lines = path.read_bytes().splitlines() if path.exists() else []
-        for line in lines:
+        for line in _head(path).splitlines():
             try:
                 said = msgspec.json.decode(line, type=_Line)
             except msgspec.MsgspecError:
@@ -82,6 +91,15 @@ def taken_back(folder: Path) -> TakenBack:
             for one in said.corrected:
                 runs.setdefault((one.stream, one.epoch), []).extend(one.events)
     return TakenBack(runs)
+
+
+def _head(path: Path) -> bytes:
+    """All of a file that we wrote: one line at most goes beyond its size."""
+    try:
+        with path.open("rb") as file:
+            return file.read(2 * MOST)
+    except FileNotFoundError:
+        return b""
 
 
 def runs_of(numbers: Sequence[tuple[str, int, int]]) -> list[dict[str, Any]]:

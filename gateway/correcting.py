@@ -92,7 +92,10 @@ class _Run:
     async def lines(self) -> AsyncIterator[bytes]:
         """An event a line, as it is declared; then what was done. ValueError where it is too much for once."""
         await self._place.queue.position()  # what was taken back before is in the file
-        self._before = await asyncio.to_thread(audit.taken_back, self._place.folder)
+        try:
+            self._before = await asyncio.to_thread(audit.taken_back, self._place.folder)
+        except OSError as error:
+            raise ValueError(f"nothing was changed, for what was before cannot be read: {error}") from error
         await self._find()
         objects, then = await self._follow()
         try:
@@ -207,7 +210,12 @@ class _Run:
     def _note(self) -> None:
         if self._done and not self._dry:
             entry = {"device": self._stretch.device, "reason": self._reason, "corrected": audit.runs_of(self._done)}
-            audit.note(self._place.folder, self._place.clock(), entry)
+            try:
+                audit.note(self._place.folder, self._place.clock(), entry)
+            except OSError as error:
+                raise ValueError(
+                    f"{len(self._done)} events are declared wrong, and that cannot be noted in {audit.FILE}: {error}"
+                ) from error
 
     async def _summary(self) -> dict[str, Any]:
         gone = await self._place.queue.look(partial(told.named, holes=self._holes))

@@ -290,15 +290,15 @@ async def test_what_was_done_is_in_the_audit_file(tmp_path: Path) -> None:
         assert (tmp_path / audit.FILE).stat().st_mode & 0o777 == 0o600
 
 
-def test_the_audit_file_is_bounded(tmp_path: Path) -> None:
-    (tmp_path / audit.FILE).write_bytes(b"x" * audit.MOST)
-    audit.note(tmp_path, START, {"corrected": [{"stream": "s", "epoch": 1, "events": [[2, 3], [7, 7]]}]})
-    assert (tmp_path / f"{audit.FILE}.1").stat().st_size == audit.MOST
-    with (tmp_path / audit.FILE).open("ab") as file:
-        file.write(b'{"corrected": [{"stream": "s", "ep')  # a power cut
-    known = audit.taken_back(tmp_path)
-    assert [number for number in range(10) if known.has("s", 1, number)] == [2, 3, 7]
-    assert not known.has("s", 2, 2)
+async def test_what_was_done_and_cannot_be_noted_is_said(tmp_path: Path) -> None:
+    async with opened(tmp_path) as box:
+        box.stays("1", "a", 2.0)
+        (tmp_path / audit.FILE).symlink_to("/dev/full")  # every write to it fails, and says that there is no room
+        with pytest.raises(ValueError, match=r"1 events are declared wrong, and that cannot be noted in audit.jsonl"):
+            await box.correct()
+        (tmp_path / audit.FILE).unlink()
+        done = await box.correct()
+        assert (done[-1]["declared"], done[-1]["already"]) == (0, 1)
 
 
 STEPS = st.lists(
