@@ -104,11 +104,19 @@ def correct(
             raise NotRunning(text) from None
         lines = _offline(where.site, segment, asked)
     if as_json:
+        line = b"{}"
         for line in lines:
             click.echo(line.decode())
+        _whole(msgspec.json.decode(line))
         return 0
     _show(list(lines), dry_run=dry_run)
     return 0
+
+
+def _whole(last: dict[str, Any]) -> None:
+    """NotRunning where the last line is not that of what was done: who was asked has ended before."""
+    if "declared" not in last:
+        raise NotRunning("the gateway ended before it said what was done: ask again, nothing is declared twice")
 
 
 def _of(where: Where, device: str) -> Where:
@@ -126,7 +134,8 @@ def _of(where: Where, device: str) -> Where:
 def _show(lines: list[bytes], *, dry_run: bool) -> None:
     from gateway.cli import tables  # noqa: PLC0415 - rich is imported only where a person reads
 
-    *events, done = map(msgspec.json.decode, lines)
+    *events, done = map(msgspec.json.decode, lines or [b"{}"])
+    _whole(done)
     if events:
         table = tables.table_of("eventTime", "object", "said", "at", "epoch", "sequence")
         for one in events:
@@ -203,7 +212,10 @@ async def _changed(site: Site, segment: str, folder: Path, asked: protocol.Corre
         )
     loss = Composer(site.gateway, segment, {}).loss
     async with open_outbox(folder, segment, site.segments[segment].outbox, declare=loss) as outbox:
-        audit.asked(folder, time.time(), os.getuid(), asked)
+        try:
+            audit.asked(folder, time.time(), os.getuid(), asked)
+        except OSError as error:
+            raise OutboxError(f"nothing was changed, for it cannot be noted who did: {error}") from error
         yield outbox, outbox.presence()
 
 
