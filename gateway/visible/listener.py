@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from typing import NamedTuple
 
 MAX_CLIENTS = 8
@@ -32,8 +31,9 @@ _TEXT = "text/plain; charset=utf-8"
 class Listener:
     """Answers `asked`; whoever is slow, talks too much or comes in crowds is dropped."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, patience: float = PATIENCE) -> None:
         self._asked = asked
+        self._patience = patience
         self._clients = 0
 
     async def serve(self, host: str, port: int) -> asyncio.Server:
@@ -44,18 +44,16 @@ class Listener:
         self._clients += 1
         try:
             if self._clients <= MAX_CLIENTS:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(self._patience):
                     head = await reader.readuntil(b"\r\n\r\n")
                     writer.write(self._answer(head))
-                    await writer.drain()
-                    writer.write_eof()
+                    writer.close()
+                    await writer.wait_closed()  # all of it has left: `drain` is content with 64 KiB that have not
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            writer.transport.abort()
+            pass  # whoever it was has gone, or is told nothing
         finally:
             self._clients -= 1
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
+            writer.transport.abort()
 
     def _answer(self, head: bytes) -> bytes:
         words = head.partition(b"\r\n")[0].decode("latin-1").split(" ")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -348,6 +349,32 @@ async def test_a_crowd_is_bounded_and_whoever_leaves_makes_room() -> None:
                 writer.close()
             while await ask(port, b"GET /metrics HTTP/1.1\r\n\r\n") == b"":  # noqa: ASYNC110 - until they are gone
                 await asyncio.sleep(0.01)
+
+
+async def test_who_does_not_read_the_answer_is_dropped() -> None:
+    """However little of it is left: what the kernel does not take would stay here, and so would the connection."""
+    page = Answer("200 OK", "text/plain", b"x" * 2**16)
+    loop = asyncio.get_running_loop()
+    async with (
+        await Listener(lambda _path: page, patience=0.5).serve("127.0.0.1", 0) as server,
+        AsyncExitStack() as crowd,
+    ):
+        server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # those it accepts have it, too
+        deaf = [crowd.enter_context(socket.socket()) for _ in range(MAX_CLIENTS)]
+        for one in deaf:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            one.setblocking(False)
+            await loop.sock_connect(one, server.sockets[0].getsockname())
+            await loop.sock_sendall(one, b"GET /metrics HTTP/1.1\r\n\r\n")
+        async with asyncio.timeout(30.0):
+            port = server.sockets[0].getsockname()[1]
+            while not (await ask(port, b"GET /metrics HTTP/1.1\r\n\r\n")).endswith(page.content):  # noqa: ASYNC110 - until one is gone
+                await asyncio.sleep(0.01)
+            heard = b""
+            with suppress(ConnectionResetError):
+                while some := await loop.sock_recv(deaf[0], 2**16):
+                    heard += some
+        assert len(heard) < len(page.content)
 
 
 @given(st.binary(max_size=300))
