@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import repeat
+from operator import eq
 from typing import Any, Self, overload
 
 from drivers.observations import Observation, Read
@@ -62,6 +63,12 @@ class Reads(Sequence[Read]):
         number = FIELDS.index(field)
         column = self.columns[number]
         return frozenset({self.same[number]} if column is None else column)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other one is a sequence of the same reads."""
+        return isinstance(other, Sequence) and len(other) == self._size and all(map(eq, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __len__(self) -> int:
         return self._size

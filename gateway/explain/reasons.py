@@ -108,7 +108,7 @@ class Reasons:
     def notes(self) -> Iterator[str]:
         """What else there is to know, the most important first."""
         if not self._trace.reads and not self._trace.decided:
-            yield "it was not read in this time: leave --from and --to out to look at all that there is"
+            yield "it was not heard in this time: without --from and --to all that there is is looked at"
         yield from self._never()
         yield from self._still()
         for kind in (self._no_moves, self._no_passages, self._no_second, self._unused, self._outages):

@@ -132,7 +132,7 @@ def test_says_what_is_wrong_on_stderr(here: Path, arguments: list[str], code: in
 def test_a_window_in_which_nothing_was_read_says_so(here: Path) -> None:
     done = explain(here, EPC, *RECORDED, "--from", "2020-01-01T00:00:00Z", "--to", "2020-01-01T01:00:00Z")
     assert done.returncode == 0
-    assert "it was not read in this time: leave --from and --to out" in done.stdout
+    assert "it was not heard in this time: without --from and --to" in done.stdout
 
 
 def test_an_empty_recording_says_that_nothing_was_read(here: Path) -> None:

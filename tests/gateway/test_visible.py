@@ -351,6 +351,20 @@ async def test_a_crowd_is_bounded_and_whoever_leaves_makes_room() -> None:
                 await asyncio.sleep(0.01)
 
 
+def test_stopping_while_somebody_asks_is_no_bug(caplog: pytest.LogCaptureFixture) -> None:
+    async def stopped() -> None:
+        async with listening() as port:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /met")
+            async with asyncio.timeout(30.0):
+                while not any("metrics client" in task.get_name() for task in asyncio.all_tasks()):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            writer.transport.pause_reading()
+
+    asyncio.run(stopped())
+    assert caplog.records == []
+
+
 async def test_who_does_not_read_the_answer_is_dropped() -> None:
     """However little of it is left: what the kernel does not take would stay here, and so would the connection."""
     page = Answer("200 OK", "text/plain", b"x" * 2**16)
