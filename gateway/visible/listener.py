@@ -35,10 +35,17 @@ class Listener:
         self._asked = asked
         self._patience = patience
         self._clients = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, host: str, port: int) -> asyncio.Server:
         """Listen there. OSError where that cannot be."""
-        return await asyncio.start_server(self._client, host, port, limit=_LONGEST)
+        return await asyncio.start_server(self._connected, host, port, limit=_LONGEST)
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of asyncio's own would tell of a bug, with a traceback, if it were cancelled: as at every stop.
+        task = asyncio.get_running_loop().create_task(self._client(reader, writer), name="metrics client")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients += 1
