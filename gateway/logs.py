@@ -99,14 +99,15 @@ def _told(_logger: object, _method: str, line: Line) -> Line:
 def _text(line: Line) -> str:
     """The sentence, the fields, and below them a traceback."""
     trace = line.pop("exception", None)
-    sentence, _, more = str(line.pop("event")).rstrip().partition("\n")
+    sentence, *more = map(_plain, str(line.pop("event")).rstrip().splitlines() or [""])
     fields = {key: _plain(value) for key, value in line.items() if value not in (None, "")}
     said = structlog.processors.LogfmtRenderer()(None, "", fields)
-    return "\n".join(part for part in (f"{sentence} {said}".rstrip(), more, trace) if part)
+    below = map(_plain, str(trace or "").splitlines())
+    return "\n".join(part for part in (f"{sentence} {said}".rstrip(), *more, *below) if part)
 
 
 def _plain(value: object) -> str:
-    """A float as a person writes it; nothing that would end the line."""
+    """A float as a person writes it; nothing that would end the line, and nothing that a terminal would obey."""
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return text if text.isprintable() else "".join(sign if sign.isprintable() else " " for sign in text)
 

@@ -62,14 +62,14 @@ def test_the_journal_hears_priorities(journal: TextIO) -> None:
     ]
 
 
-def broken() -> None:
-    raise LookupError("first\nsecond")
+def broken(words: str) -> None:
+    raise LookupError(words)
 
 
 def test_each_line_of_a_traceback_has_the_priority_of_its_error(journal: TextIO) -> None:
     configure(journal)
     try:
-        broken()
+        broken("first\nsecond")
     except LookupError:
         get_logger("gateway.test").exception("bug in a driver", device="dock")
     lines = said(journal)
@@ -83,6 +83,19 @@ def test_elsewhere_a_line_has_its_time_and_level(quiet: None) -> None:
     configure(stream, verbose=True)
     get_logger("gateway.test").debug("dock: connecting", device="dock")
     assert said(stream)[0].endswith("Z DEBUG dock: connecting device=dock")
+
+
+def test_a_terminal_obeys_nothing_that_is_said(quiet: None) -> None:
+    """Words of a library or of an exception may be those of a device: colours, a cleared screen, a title."""
+    evil = "\x1b[2J\x1b]0;owned\x07 \x9b31m"
+    stream = io.StringIO()
+    configure(stream)
+    try:
+        broken(evil)
+    except LookupError:
+        get_logger("gateway.test").exception(f"{evil}\n{evil}", cause=evil)
+    assert all(line.isprintable() for line in said(stream))
+    assert [line for line in said(stream) if line.startswith("LookupError:")] == ["LookupError:  [2J ]0;owned   31m"]
 
 
 @given(st.text(max_size=50), st.one_of(st.none(), st.text(max_size=50), st.integers(), st.floats()))
