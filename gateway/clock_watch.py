@@ -75,6 +75,8 @@ class ClockWatch:
         before, now, steady, told = self._steady(), self._clock(), self._steady(), self._ask()
         if steady - before < OFF / 2:  # else we were stopped in between, and the two tell nothing of each other
             self._follow(now - steady, steady)
+        if self.view.state == "unset" and not self._file.exists():
+            self._before = Seen()  # who knows better has deleted it
         state = self._state(now, told)
         if state == "synchronized":
             self._last_synchronized = steady
@@ -163,7 +165,8 @@ class ClockWatch:
 def _read(file: Path) -> Seen:
     """What was kept; nothing where there is no such file, or it is damaged."""
     try:
-        return msgspec.json.decode(file.read_bytes()[:1000], type=Seen)
+        with file.open("rb") as kept:
+            return msgspec.json.decode(kept.read(1000), type=Seen)
     except (OSError, msgspec.MsgspecError):
         return Seen()
 

@@ -85,6 +85,18 @@ def test_a_time_service_is_believed_against_what_was_seen(box: Box) -> None:
     assert box.watch().wait() is None
 
 
+def test_who_deletes_the_file_is_believed_at_once(box: Box) -> None:
+    """As the sentence says: no restart is needed."""
+    box.wall = NOON + 400 * DAY
+    box.watch().write()
+    box.wall = NOON
+    watch = box.watch()
+    assert watch.wait() is not None
+    (box.folder / FILE).unlink()
+    assert watch.wait() is None
+    assert watch.state(box.wall) == "holdover"
+
+
 def test_a_clock_that_is_set_back_while_we_run_bars_nothing(box: Box) -> None:
     watch = box.watch()
     box.wall -= 3600.0
