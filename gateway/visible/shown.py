@@ -123,5 +123,8 @@ async def _writing(it: Shown, file: Path) -> None:
 def _write(file: Path, content: bytes) -> None:
     """Whole or not at all: the node-exporter reads at any time, and only names that end in `.prom`."""
     new = file.with_suffix(".new")
-    new.write_bytes(content)
+    # Others may write in this folder: a link or a pipe that they left there is not followed.
+    new.unlink(missing_ok=True)
+    with new.open("xb") as made:
+        made.write(content)
     new.replace(file)
