@@ -29,7 +29,7 @@ from gateway.outputs import Signalling, given
 from gateway.pipeline import Pipeline
 from gateway.reconcile import Reconciler
 from gateway.supervisor import Backoff
-from gateway.uplink.link import Uplink, uplink
+from gateway.uplink.link import STOPPED, Uplink, uplink
 from gateway.uplink.status import UplinkStatus
 
 log = get_logger(__name__)
@@ -179,6 +179,8 @@ async def _repeat(
 
 def _uplink_is(link: Uplink, outages: Outages) -> None:
     status = link.status
+    if status.cause == STOPPED:
+        return  # we go, and no outage begins
     outages.tell("uplink", status.state, status.cause)
     if status.state == "online":
         outages.tell("uplink alarm", "degraded" if status.alarm else "online", status.alarm or "")

@@ -29,6 +29,9 @@ _TICK = 1.0
 _REQUESTS = 16
 """Requests heard between two ticks: more is a centre gone wrong, and costs nothing here."""
 
+STOPPED = "stopped"
+"""The cause of an end that we made."""
+
 _FAREWELL = 1.0
 """Seconds the last `state` may take when the grace is used up."""
 
@@ -183,8 +186,8 @@ class Uplink:
         if answered.done() and not answered.cancelled() and answered.result() < FAILURE:
             await connection.close()
         else:
-            connection.abort("stopped")  # nobody has heard that we go: let the Last Will say it
-        self._become("offline", "stopped")
+            connection.abort(STOPPED)  # nobody has heard that we go: let the Last Will say it
+        self._become("offline", STOPPED)
 
     async def _attempt(self) -> float:
         """One connection, from its dialling to its end; seconds to wait before the next."""
@@ -236,7 +239,7 @@ class Uplink:
                 self._watch(connection, now - begun)
                 await asyncio.wait({connection.closed}, timeout=tick)
         finally:
-            connection.abort("stopped")
+            connection.abort(STOPPED)
             self._connection = None
             self.sender.detach(broken=connection.closed.result().blamed)
             self.healing.forget()

@@ -204,7 +204,7 @@ def restless(steps: int) -> Warehouse:
 
 async def nothing_is_lost(box: GatewayProcess, heard: Subscriber) -> None:
     """End the gateway once it knows the forty tags: all that was recorded was heard, without a hole, in turn."""
-    await box.until(lambda now: now.location.present == 40)
+    await box.until(lambda now: now.location.present == 40 and now.uplink.state == "online")
     assert await box.end() == 0
     with stopped(box.folder / "state" / "rfid") as outbox:
         recorded = [json.loads(payload) for payload in outbox.payloads()]
