@@ -33,7 +33,7 @@ async def test_its_failure_is_raised_on_leaving_but_in_place_of_no_other() -> No
         async with alongside(fails(), "work"):
             await asyncio.sleep(0)
     with pytest.raises(KeyError):
-        async with alongside(asyncio.sleep(60), "work"):
+        async with alongside(asyncio.Event().wait(), "work"):
             raise KeyError
 
 
@@ -41,7 +41,7 @@ async def test_who_is_cancelled_inside_is_cancelled() -> None:
     inside = asyncio.Event()
 
     async def outer() -> None:
-        async with alongside(asyncio.sleep(60), "work"):
+        async with alongside(asyncio.Event().wait(), "work"):
             inside.set()
             await asyncio.Event().wait()
 

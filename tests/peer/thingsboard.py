@@ -123,7 +123,7 @@ class ThingsBoard:
             if self._arrivals() > before:
                 break
             await asyncio.sleep(0.1)
-        await asyncio.sleep(2.0)
+        await asyncio.sleep(2.0)  # it subscribes after that, and gives no sign of it
 
     def _arrivals(self) -> int:
         return sum("as peer " in line for line in self._source.log)
