@@ -257,8 +257,10 @@ async def test_a_broker_that_is_down_costs_time_only(gateway: Start, broker: Eng
         waiting = await box.until(lambda now: now.outbox.pending > 0 and now.location.present == 1)
         assert waiting.uplink.state == "offline"
         assert "refused" in waiting.uplink.cause
+        box.send(signal.SIGSTOP)  # what reaches a broker before anybody has subscribed reaches nobody
         broker.start()
         with subscriber(broker) as heard:
+            box.send(signal.SIGCONT)
             await heard.until(lambda: transitions(heard) == [("arrived", "aislea", TAG_URI)], BOUND)
             assert undeclared_holes(heard.events) == []
 
