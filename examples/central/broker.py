@@ -39,6 +39,7 @@ def arguments(title: str) -> argparse.Namespace:
     words.add_argument("--client-id", default="central", help="the broker keeps its session under this name")
     words.add_argument("--patience", type=float, default=5.0, help="seconds that a number may be late")
     words.add_argument("--every", type=float, default=60.0, help="seconds between two reports")
+    words.add_argument("--metrics", metavar="HOST:PORT", help="show the figures to Prometheus there, as 127.0.0.1:9465")
     return words.parse_args()
 
 

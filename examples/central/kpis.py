@@ -52,6 +52,14 @@ class Kpis:
         both, either = (sum(column) for column in zip((0, 0), *self._agreement.values(), strict=True))
         return both / either if either else 1.0
 
+    def accuracies(self) -> dict[str, float]:
+        """The same of each `source` alone."""
+        found: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+        for (source, _), counts in self._agreement.items():
+            found[source].append(counts)
+        sums = {source: [sum(column) for column in zip(*counts, strict=True)] for source, counts in found.items()}
+        return {source: both / either if either else 1.0 for source, (both, either) in sums.items()}
+
     def report(self) -> dict[str, Any]:
         """All figures, as JSON takes them."""
         latency = {lane: _percentiles(delays) for lane, delays in sorted(self._latency.items())}

@@ -18,17 +18,19 @@ class Segment:
         self.online = False
         self._since: float | None = None  # it came back then, and not all is equal yet
         self._asked = 0.0
-        self._equal: dict[str, bool] = {}
+        self._equal: dict[str, bool | None] = {}  # None: no snapshot came since
         self._pages: dict[str, dict[int, Json]] = {}
+        self.took: float | None = None
+        """Seconds from its last return to all its zones being equal."""
 
     def meet(self, topic: str) -> None:
         """There is a zone."""
-        self._equal.setdefault(topic.rpartition("/")[2], False)
+        self._equal.setdefault(topic.rpartition("/")[2], None)
 
     def is_now(self, online: bool, now: float) -> None:  # noqa: FBT001 - it is, or it is not
         """As its `state` says; whoever comes back is compared anew."""
         if online and not self.online:
-            self._since, self._asked, self._equal = now, 0.0, dict.fromkeys(self._equal, False)
+            self._since, self._asked, self._equal = now, 0.0, dict.fromkeys(self._equal)
         self.online = online
 
     def asks(self, now: float) -> list[str]:
@@ -46,11 +48,18 @@ class Segment:
         pages[page["page"]] = page
         if len(pages) < page["pages"]:
             return None
+        zone = topic.rpartition("/")[2]
+        self._equal[zone] = bool(self._equal.get(zone))
         return {thing for one in self._pages.pop(topic).values() for thing in one["ids"]}
 
     def compared(self, topic: str, equal: bool, now: float, converged: Callable[[float], None]) -> None:  # noqa: FBT001 - same
         """A zone's snapshot was; `converged` is told when all are equal, how many seconds after it came back."""
         self._equal[topic.rpartition("/")[2]] = equal
         if self._since is not None and all(self._equal.values()):
-            converged(now - self._since)
+            self.took = now - self._since
+            converged(self.took)
             self._since = None
+
+    def unequal(self, now: float) -> float:
+        """Seconds since it came back, while a zone that tells of itself is not equal since; else 0."""
+        return now - self._since if self._since is not None and False in self._equal.values() else 0.0

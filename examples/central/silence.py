@@ -15,12 +15,14 @@ import re
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import aiomqtt
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from .broker import HOMES, VERSIONS, always
 from .checks import topic_of
@@ -47,7 +49,7 @@ class Gateways:
     def hear(self, topic: str, payload: bytes, now: float, *, retained: bool = False) -> None:
         """A message came. What is none of a gateway is passed over."""
         found = _TOPIC.fullmatch(topic)
-        if found is None or (found[1] not in self._seen and len(self._seen) >= MOST):
+        if found is None:
             return
         if found[2] == "state" and not payload:  # whoever clears it says that there is no such gateway any more
             self._seen.pop(found[1], None)
@@ -63,33 +65,50 @@ class Gateways:
             # A retained one is as old as it says; and that it is offline is no sign of life, only of when it ended.
             at = min(now, _seconds(event["time"])) if retained else now
             if event["data"]["state"] == "online" or gateway not in self._seen:
+                _bounded(self._seen, gateway)
                 self._seen[gateway] = at if event["data"]["state"] == "online" else min(at, now - SILENT)
         elif event["type"] == "readpoint.epcis.v1" and not event.get("historical"):
-            late = self._late.setdefault(gateway, deque(maxlen=KEPT))
-            late.append(now - _seconds(event["data"]["eventTime"]))
+            late = now - _seconds(event["data"]["eventTime"])
+            _bounded(self._late, gateway)
+            self._late.setdefault(gateway, deque(maxlen=KEPT)).append(late)
 
     def silent(self, now: float) -> list[str]:
         """Those that have said nothing for too long."""
         return sorted(name for name, seen in self._seen.items() if now - seen > SILENT)
 
-    def text(self) -> str:
-        """In Prometheus's text format 0.0.4."""
-        lines = [
-            "# HELP readpoint_centre_state_timestamp_seconds When the last state of a gateway came, in Unix seconds.",
-            "# TYPE readpoint_centre_state_timestamp_seconds gauge",
-        ]
-        lines += [
-            f'readpoint_centre_state_timestamp_seconds{{gateway="{name}"}} {seen:.3f}'
-            for name, seen in sorted(self._seen.items())
-        ]
-        lines += [
-            "# HELP readpoint_centre_latency_seconds Received minus eventTime of the newest live events.",
-            "# TYPE readpoint_centre_latency_seconds summary",
-        ]
+    def known(self, gateway: str) -> bool:
+        """Whether there is one of that identity."""
+        return gateway in self._seen
+
+    def collect(self) -> Iterator[Metric]:
+        """What Prometheus is shown."""
+        heard = GaugeMetricFamily(
+            "readpoint_centre_state_timestamp_seconds",
+            "When the last state of a gateway came, in Unix seconds.",
+            labels=["gateway"],
+        )
+        for name, seen in sorted(self._seen.items()):
+            heard.add_metric([name], round(seen, 3))
+        yield heard
+        # Of the newest events, not of all: a summary without count and sum.
+        latency = Metric(
+            "readpoint_centre_latency_seconds", "Received minus eventTime of the newest live events.", "summary"
+        )
         for name, late in sorted(self._late.items()):
             worst = sorted(late)[-(-len(late) * 99 // 100) - 1]
-            lines.append(f'readpoint_centre_latency_seconds{{gateway="{name}",quantile="0.99"}} {worst:.3f}')
-        return "\n".join(lines) + "\n"
+            latency.add_sample(latency.name, {"gateway": name, "quantile": "0.99"}, round(worst, 3))
+        yield latency
+
+    def text(self) -> str:
+        """In Prometheus's text format 0.0.4."""
+        registry = CollectorRegistry()
+        registry.register(self)
+        return generate_latest(registry).decode()
+
+
+def _bounded(known: dict[str, Any], gateway: str) -> None:
+    if gateway not in known and len(known) >= MOST:
+        raise ValueError(f"more than {MOST} gateways")
 
 
 def _seconds(text: str) -> float:

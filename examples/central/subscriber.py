@@ -21,6 +21,7 @@ from .broker import CHANNELS, always, arguments
 from .checks import Row, check, digest, events, home_of, row, topic_of
 from .databases import Postgres, Sqlite, connect
 from .kpis import Kpis
+from .metrics import Figures, shown
 from .segments import Segment
 from .sequences import PATIENCE, Numbers
 from .store import Store
@@ -40,19 +41,19 @@ class Central:
         self.database, self.store, self.kpis = database, Store(database), Kpis()
         self.numbers: defaultdict[tuple[str, int], Numbers] = defaultdict(Numbers)
         self._clock, self._patience = clock, patience
-        self._segments: defaultdict[str, Segment] = defaultdict(Segment)  # by what their topics begin with
-        self._home_of: dict[str, str] = {}  # of each stream: the one segment that it is believed of
+        self.segments: defaultdict[str, Segment] = defaultdict(Segment)  # by what their topics begin with
+        self.home_of: dict[str, str] = {}  # of each stream: the one segment that it is believed of
 
     async def start(self) -> None:
         """Make the tables where they are not, and remember what was stored before."""
         await self.store.open()
         for stream, epoch, first, last, topic in await self.store.islands():
             self.numbers[stream, epoch].add(first, last)
-            self._home_of[stream] = home_of(topic)
+            self.home_of[stream] = home_of(topic)
         for text in await self.store.losses():
             self._lost(json.loads(text)["data"])
         for topic in await self.store.zones():
-            self._segments[home_of(topic)].meet(topic)
+            self.segments[home_of(topic)].meet(topic)
 
     async def take(self, messages: Iterable[Message]) -> None:
         """In one transaction; only then does it count, and is said to be here. What is seen again changes nothing."""
@@ -83,14 +84,14 @@ class Central:
     def _believed(self, topic: str, event: Json) -> Json:
         """A stream is of the segment that used it first, whoever else says so later."""
         for stream in {event.get("stream"), event["data"].get("stream")} - {None}:
-            if self._home_of.setdefault(str(stream), home_of(topic)) != home_of(topic):
-                raise ValueError(f"stream {stream} is one of {self._home_of[str(stream)]}")
+            if self.home_of.setdefault(str(stream), home_of(topic)) != home_of(topic):
+                raise ValueError(f"stream {stream} is one of {self.home_of[str(stream)]}")
         return event
 
     def _stored(self, one: Row, event: Json) -> None:
         self.kpis.stored(one, event, self._clock())
         if one.transition == "arrived":
-            self._segments[home_of(one.topic)].meet(one.topic)
+            self.segments[home_of(one.topic)].meet(one.topic)
         if one.type == "readpoint.loss.v1":
             self._lost(event["data"])
 
@@ -101,7 +102,7 @@ class Central:
 
     async def _heard(self, topic: str, event: Json) -> None:
         """What is not numbered: how a segment is, and its snapshots."""
-        segment, data = self._segments[home_of(topic)], event["data"]
+        segment, data = self.segments[home_of(topic)], event["data"]
         if event["type"] == "readpoint.state.v1":
             segment.is_now(data["state"] == "online", self._clock())
             for one in data["epochs"]:
@@ -117,21 +118,21 @@ class Central:
 
     def disconnected(self) -> None:
         """Who is online is heard again, and compared again."""
-        for segment in self._segments.values():
+        for segment in self.segments.values():
             segment.is_now(False, self._clock())
 
     def report(self) -> Json:
         """All figures; `missing` are numbers below others that are here, and neither here nor declared lost."""
-        online = sum(segment.online for segment in self._segments.values())
+        online = sum(segment.online for segment in self.segments.values())
         missing = sum(one.missing for one in self.numbers.values())
         return {**self.kpis.report(), "missing": missing, "online": online}
 
     def tick(self) -> list[Message]:
         """Acks, with what is missing, and requests for snapshots of segments that came back."""
         now, said = self._clock(), []
-        online = {home: segment for home, segment in self._segments.items() if segment.online}
+        online = {home: segment for home, segment in self.segments.items() if segment.online}
         for (stream, epoch), numbers in self.numbers.items():
-            home = self._home_of.get(stream)
+            home = self.home_of.get(stream)
             ack = numbers.due(now, self._patience, heard=home in online)
             if ack is not None:
                 said.append((f"{home}/ack", {"stream": stream, "epoch": epoch, "upto": ack[0], "missing": ack[1]}))
@@ -140,7 +141,7 @@ class Central:
         return [(topic, json.dumps(what).encode()) for topic, what in said]
 
 
-async def follow(client: aiomqtt.Client, central: Central) -> None:
+async def follow(client: aiomqtt.Client, central: Central, figures: Figures | None) -> None:
     """Store what comes, as much at once as there is."""
     messages = aiter(client.messages)
     while True:
@@ -148,6 +149,8 @@ async def follow(client: aiomqtt.Client, central: Central) -> None:
         while len(client.messages) and len(batch) < MOST:
             batch.append(await anext(messages))
         await central.take([(topic_of(one.topic.value), bytes(one.payload)) for one in batch])
+        if figures is not None:
+            figures.hear(batch)
 
 
 async def speak(client: aiomqtt.Client, central: Central, every: float) -> None:
@@ -178,11 +181,12 @@ async def serve(asked: argparse.Namespace) -> None:
     async def talk(client: aiomqtt.Client) -> None:
         await client.subscribe([(channel, 1) for channel in CHANNELS])
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(follow(client, central))
+            tasks.create_task(follow(client, central, figures))
             tasks.create_task(speak(client, central, asked.every))
 
     try:
-        await always(asked, talk, central.disconnected)
+        with shown(asked.metrics, central) as figures:
+            await always(asked, talk, central.disconnected)
     finally:
         report(central)
         await database.close()
