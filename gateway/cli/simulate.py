@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 MOST_ANTENNAS = 32
 
+ANTENNAS = 4
+"""Unless the command line says otherwise."""
+
 
 @click.group()
 def simulate() -> None:
@@ -43,10 +46,8 @@ simulate.add_command(nmea)
 @click.option("--tags", default=20, show_default=True, type=click.IntRange(0, 100_000), help="Tags on the floor.")
 @click.option(
     "--antennas",
-    default=4,
-    show_default=True,
     type=click.IntRange(1, MOST_ANTENNAS),
-    help="Antennas, one over each aisle.",
+    help="Antennas, one over each aisle (default: one for each name of --zones, else 4).",
 )
 @click.option(
     "--zones",
@@ -77,7 +78,7 @@ def llrp(
     host: str,
     port: int,
     tags: int,
-    antennas: int,
+    antennas: int | None,
     zones: str | None,
     family: Family,
     stay: float,
@@ -101,6 +102,8 @@ def llrp(
     if (cert is None) != (key is None):
         raise click.UsageError("--cert and --key belong together")
     names = _zones(zones, antennas)
+    if truth is not None:
+        _writable(truth)
     tls = Tls(cert=cert, key=key) if cert and key else None
     options = ReaderOptions(
         name="reader", family=family, host=host, port=port, antennas=len(names), control_port=control_port, tls=tls
@@ -112,13 +115,30 @@ def llrp(
         truth.write_text("".join(change.line() + "\n" for change in floor.tell(time.time())))
 
 
-def _zones(named: str | None, antennas: int) -> list[str]:
+def _writable(file: Path) -> None:
+    """click.BadParameter before anything starts; what is there stays until it is written anew."""
+    new = not file.exists()
+    try:
+        with file.open("ab"):
+            pass
+        if new:
+            file.unlink()
+    except OSError as error:
+        raise click.BadParameter(f"{file}: cannot be written: {error.strerror}", param_hint="--truth") from None
+
+
+def _zones(named: str | None, antennas: int | None) -> list[str]:
     """The names of the aisles, one an antenna."""
     if named is None:
-        return [f"aisle-{number}" for number in range(1, antennas + 1)]
+        return [f"aisle-{number}" for number in range(1, (antennas or ANTENNAS) + 1)]
     names = [name.strip() for name in named.split(",")]
     if not all(names) or len(set(names)) < len(names) or len(names) > MOST_ANTENNAS:
         raise click.UsageError(f"--zones '{named}': write up to {MOST_ANTENNAS} different names, as aisle-a,aisle-b")
+    if antennas not in (None, len(names)):
+        raise click.UsageError(
+            f"--zones names {len(names)} aisles, and --antennas says {antennas}: each antenna is over one of them;"
+            f" leave --antennas out, or name {antennas}"
+        )
     return names
 
 

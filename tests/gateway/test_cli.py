@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,9 @@ def readpoint(*arguments: str | Path, given: bytes = b"") -> subprocess.Complete
         (["record", "x.jsonl", "--run-dir", "no-such-folder"], 1, "or record straight from the devices: --direct"),
         (["simulate", "llrp", "--port", "70000"], 2, "is not in the range"),
         (["simulate", "llrp", "--zones", "a,,b"], 2, "write up to 32 different names"),
+        (["simulate", "llrp", "--zones", "a,b,c", "--antennas", "2"], 2, "leave --antennas out, or name 2"),
+        (["simulate", "llrp", "--truth", "no-such-folder/truth.jsonl"], 2, "cannot be written: No such file"),
+        (["simulate", "llrp", "--truth", "/dev/full/truth.jsonl"], 2, "cannot be written: Not a directory"),
         (["check", "no-such.yaml"], 78, "refused: 1 error"),
         (["run", "no-such.yaml"], 78, "no-such.yaml:1:1: file-missing"),
         (["status", "--run-dir", "no-such-folder"], 1, "start one with `readpoint run FILE`"),
@@ -246,6 +250,27 @@ def test_a_simulated_reader_runs_until_it_is_ended(tmp_path: Path, number: signa
         assert process.wait(timeout=30) == 0
         assert process.stderr.read() == b""
     assert len({json.loads(line)["epc"] for line in truth.read_text().splitlines()}) == 3
+
+
+def test_zones_say_how_many_antennas_there_are(tmp_path: Path) -> None:
+    truth = tmp_path / "truth.jsonl"
+    truth.write_text("of an earlier run\n")
+    command = [*READPOINT, "simulate", "llrp", "--port", "0", "--zones", "x,y,z", "--tags", "6", "--truth", str(truth)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=ROOT, bufsize=0) as process:
+        assert process.stderr is not None
+        assert b"reader listens on 127.0.0.1:" in process.stderr.readline()
+        assert truth.read_text() == "of an earlier run\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+    assert all(zone in truth.read_text() for zone in ('"x"', '"y"', '"z"'))
+
+
+def test_a_port_that_is_taken_leaves_no_truth(tmp_path: Path) -> None:
+    truth = tmp_path / "truth.jsonl"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = readpoint("simulate", "llrp", "--port", str(taken.getsockname()[1]), "--truth", truth)
+    assert done.returncode == 1
+    assert not truth.exists()
 
 
 def test_the_list_of_commands_says_what_they_say() -> None:
