@@ -67,7 +67,8 @@ async def correcting(place: Place, asked: Correct) -> AsyncIterator[bytes]:
     """
     if not asked.since < asked.until:
         raise ValueError("the stretch ends before it begins")
-    run = _Run(place, Stretch(asked.device, asked.since, asked.until), asked.reason, dry_run=asked.dry_run)
+    stretch = Stretch(asked.device, asked.since, asked.until, frozenset(asked.antennas or ()))
+    run = _Run(place, stretch, asked.reason, dry_run=asked.dry_run)
     async for line in run.lines():
         yield line
 
@@ -86,6 +87,7 @@ class _Run:
         self._declared: set[bytes] = set()
         self._before = audit.TakenBack()
         self._holes: list[told.Hole] = []
+        self._heard: set[str | None] = set()
         self._done: list[tuple[str, int, int]] = []
         self._count = self._already = self._placed = self._vanished = 0
 
@@ -116,17 +118,26 @@ class _Run:
                 event = read(row.payload)
                 if event is not None and event.declares:
                     self._declared.add(_bare(event))
-                elif event is not None and stretch.holds(event):
-                    self._rows.setdefault(event.object.uri, []).append(row.rowid)
-                    self._count += 1
+                elif event is not None:
+                    self._heard |= stretch.told_by(event)
+                    if stretch.holds(event):
+                        self._rows.setdefault(event.object.uri, []).append(row.rowid)
+                        self._count += 1
             if self._count > MOST:
                 raise ValueError(f"there are more than {MOST} events in it: take back a shorter stretch at a time")
             self._holes += [hole for hole in some.holes if _meets(hole, stretch)]
-        if not self._count and stretch.device not in self._place.devices:
+        if not self._count:
+            self._doubt()
+
+    def _doubt(self) -> None:
+        """ValueError where nothing was found because a name is wrong."""
+        device, antennas = self._stretch.device, ", ".join(sorted(self._stretch.antennas))
+        if self._heard:
+            heard = ", ".join(sorted(filter(None, self._heard))) or "none"
+            raise ValueError(f"no event of '{device}' in that stretch names its antenna {antennas}: they name {heard}")
+        if device not in self._place.devices:
             there = ", ".join(sorted(self._place.devices))
-            raise ValueError(
-                f"there is no device '{stretch.device}', and no event of one of that name: there are {there}"
-            )
+            raise ValueError(f"there is no device '{device}', and no event of one of that name: there are {there}")
 
     async def _follow(self) -> tuple[dict[str, Affected], dict[str, Spot | None]]:
         """The zone events of the objects it is about, and where the gateway had them when that was all of them."""
@@ -209,7 +220,7 @@ class _Run:
 
     def _note(self) -> None:
         if self._done and not self._dry:
-            entry = {"device": self._stretch.device, "reason": self._reason, "corrected": audit.runs_of(self._done)}
+            entry = {**self._named(), "reason": self._reason, "corrected": audit.runs_of(self._done)}
             try:
                 audit.note(self._place.folder, self._place.clock(), entry)
             except OSError as error:
@@ -217,10 +228,15 @@ class _Run:
                     f"{len(self._done)} events are declared wrong, and that cannot be noted in {audit.FILE}: {error}"
                 ) from error
 
+    def _named(self) -> dict[str, Any]:
+        """Whose events they are."""
+        antennas = sorted(self._stretch.antennas)
+        return {"device": self._stretch.device} | ({"antennas": antennas} if antennas else {})
+
     async def _summary(self) -> dict[str, Any]:
         gone = await self._place.queue.look(partial(told.named, holes=self._holes))
         return {
-            "device": self._stretch.device,
+            **self._named(),
             "since": rfc3339(self._stretch.since),
             "until": rfc3339(self._stretch.until),
             "reason": self._reason,

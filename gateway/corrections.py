@@ -27,11 +27,12 @@ _Time = tuple[float, int, int]
 
 
 class Stretch(NamedTuple):
-    """What a device said of `since` <= eventTime < `until` (Unix seconds)."""
+    """What a device said of `since` <= eventTime < `until` (Unix seconds), or named antennas of it did."""
 
     device: str
     since: float
     until: float
+    antennas: frozenset[str] = frozenset()
 
     @property
     def mark(self) -> bytes:
@@ -40,7 +41,13 @@ class Stretch(NamedTuple):
 
     def holds(self, event: Event) -> bool:
         """Whether this event is to be taken back."""
-        return self.since <= event.time < self.until and self.device in event.devices
+        of_it = self.told_by(event)
+        return bool(of_it if not self.antennas else of_it & self.antennas)
+
+    def told_by(self, event: Event) -> frozenset[str | None]:
+        """The antennas of the device that had a part in it, None where that is not known; none of what is outside."""
+        within = self.since <= event.time < self.until
+        return frozenset(antenna for device, antenna in event.sources if within and device == self.device)
 
 
 class _Place(Struct):
@@ -49,6 +56,7 @@ class _Place(Struct):
 
 class _Source(Struct):
     device: str
+    antenna: int | str | None = None
 
 
 class _Observation(Struct, rename="camel"):
@@ -88,7 +96,8 @@ class Event(NamedTuple):
     read_point: str
     origin: str | None
     object: Identity
-    devices: frozenset[str]
+    sources: frozenset[tuple[str, str | None]]
+    """(device, antenna)."""
     declares: bool
 
     @property
@@ -120,7 +129,7 @@ def read(payload: bytes) -> Event | None:
         read_point=data.read_point.id,
         origin=seen.origin,
         object=Identity(told.subject, _scheme(told.subject), kind, seen.digital_link, seen.filter),
-        devices=frozenset(source.device for source in seen.sources),
+        sources=frozenset((one.device, None if one.antenna is None else str(one.antenna)) for one in seen.sources),
         declares=data.error_declaration is not UNSET,
     )
 

@@ -55,6 +55,13 @@ class InstantType(click.ParamType[dt.datetime]):
 
 @click.command()
 @click.option("--device", required=True, metavar="NAME", help="Whose events: all that it had a part in.")
+@click.option(
+    "--antenna",
+    "antennas",
+    multiple=True,
+    metavar="N",
+    help="Only events that this antenna of it had a part in, by number or name; may repeat.",
+)
 @click.option("--since", required=True, type=InstantType(), help="From this eventTime on, RFC 3339 or local time.")
 @click.option("--until", required=True, type=InstantType(), help="Up to this eventTime, itself left out.")
 @click.option(
@@ -70,6 +77,7 @@ class InstantType(click.ParamType[dt.datetime]):
 def correct(
     where: Where,
     device: str,
+    antennas: tuple[str, ...],
     since: dt.datetime,
     until: dt.datetime,
     reason: protocol.Reason,
@@ -87,6 +95,7 @@ def correct(
     Examples:
       readpoint correct --device dock-reader --since 2026-11-21T06:00 --until 2026-11-21T09:30 --dry-run
       readpoint correct --device dock-reader --since 2026-11-21T06:00 --until 2026-11-21T09:30 --reason incorrect_data
+      readpoint correct --device dock-reader --antenna 1 --antenna 2 --since 2026-11-21T06:00 --until 2026-11-21T09:30
 
     \b
     Exit codes:
@@ -94,7 +103,7 @@ def correct(
     """
     if since >= until:
         raise click.UsageError("--until is not after --since: nothing lies between them")
-    asked = protocol.Correct(device, since.timestamp(), until.timestamp(), reason, dry_run)
+    asked = protocol.Correct(device, since.timestamp(), until.timestamp(), reason, dry_run, antennas or msgspec.UNSET)
     segment, path = _of(where, device).one()
     try:
         lines = ask(path, asked, PATIENCE)
@@ -148,7 +157,8 @@ def _show(lines: list[bytes], *, dry_run: bool) -> None:
 
 def sentences(done: dict[str, Any], *, dry_run: bool) -> Iterator[str]:
     """What was done, in words."""
-    stretch = f"{done['device']}, {done['since']} to {done['until']}"
+    antennas = f" antenna {', '.join(done['antennas'])}" if "antennas" in done else ""
+    stretch = f"{done['device']}{antennas}, {done['since']} to {done['until']}"
     would = "would be" if dry_run else "are"
     yield f"{stretch}: {done['declared']} events {would} declared wrong ({done['reason']})"
     if done["placed"]:

@@ -109,6 +109,8 @@ class Correct(Ask, frozen=True, tag="correct"):
     until: float
     reason: Reason = "incorrect_data"
     dry_run: bool = False
+    antennas: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Only events that these antennas of the device had a part in; all where none is named."""
 
 
 AnyOutboxAsk = OutboxList | OutboxShow | OutboxResend | Correct

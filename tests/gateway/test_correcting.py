@@ -84,11 +84,16 @@ class Box:
             self._store(self.engine.advance(self.now))
 
     async def correct(
-        self, device: str = "dock", stretch: tuple[float, float] = ALWAYS, *, dry_run: bool = False
+        self,
+        device: str = "dock",
+        stretch: tuple[float, float] = ALWAYS,
+        *,
+        dry_run: bool = False,
+        antennas: tuple[str, ...] = (),
     ) -> tuple[list[Json], Json]:
         zones = {point.uri: name for name, point in POINTS.items()}
         place = Place(self.outbox, self.engine, zones, ("dock", "other", "scanner"), self.folder, lambda: self.now)
-        asked = Correct(device, *stretch, "incorrect_data", dry_run)
+        asked = Correct(device, *stretch, "incorrect_data", dry_run, antennas)
         *events, done = [json.loads(line) async for line in correcting(place, asked)]
         return events, done
 
@@ -135,6 +140,32 @@ def rule(events: list[Json]) -> dict[str, str]:
         elif transition == "departed" and newest.get(event["subject"]) == here:
             ended.add(event["subject"])
     return {thing: where for thing, (_, where) in newest.items() if thing not in ended}
+
+
+async def test_one_antenna_alone_is_taken_back(tmp_path: Path) -> None:
+    """1 is of a, 2 of b; what 2 had a part in stays where 1 had none."""
+    async with opened(tmp_path) as box:
+        box.stays("1", "b", 4.0)
+        box.stays("2", "a", 4.0)
+        box.stays("1", "a", 5.0)
+        await box.events()
+        assert set(box.standing().values()) == {"a"}
+        with pytest.raises(ValueError, match=r"no event of 'dock' in that stretch names its antenna 9: they name 1, 2"):
+            await box.correct(antennas=("9",))
+        declared, done = await box.correct(antennas=("1",))
+        assert [(one["object"][-1], one["transition"], one["readPoint"]) for one in declared] == [
+            ("2", "arrived", URI + "a"),
+            ("1", "moved", URI + "a"),
+        ]
+        assert (done["declared"], done["antennas"], done["placed"]) == (2, ["1"], 2)
+        assert box.standing() == rule(await box.events())
+        assert set(box.standing().values()) == {"b"}
+        assert [json.loads(line)["antennas"] for line in (tmp_path / audit.FILE).read_text().splitlines()] == [["1"]]
+        _, again = await box.correct(antennas=("1",))
+        assert (again["declared"], again["already"]) == (0, 2)
+        _, rest = await box.correct(antennas=("1", "2"))
+        assert (rest["declared"], rest["already"]) == (1, 2)
+        assert box.standing() == {}
 
 
 async def test_swapped_antennas_are_taken_back_and_the_object_is_where_it_was(tmp_path: Path) -> None:

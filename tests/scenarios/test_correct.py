@@ -73,6 +73,8 @@ async def test_a_wrong_stretch_is_taken_back(gateway: Start, broker: Mosquitto) 
             assert code == 0
             assert all(words in table for words in (TAG_URI, "moved", "1 events would be declared wrong"))
             assert not (box.folder / "state" / "rfid" / "audit.jsonl").exists()
+            code, _, said = await asked(box, "correct", *DEVICE, *stretch, "--antenna", "9", "--dry-run")
+            assert (code, "names its antenna 9: they name " in said) == (1, True)
             code, out, _ = await asked(box, "correct", *DEVICE, *stretch, "--reason", "incorrect_data", "--json")
             *events, done = [json.loads(line) for line in out.splitlines()]
             assert (code, [one["eventID"] for one in events], done["declared"]) == (0, [moved["id"]], 1)
