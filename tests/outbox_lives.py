@@ -88,6 +88,9 @@ class Diary:
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
+    def close(self) -> None:
+        os.close(self._descriptor)
+
     def write(self, kind: bytes, texts: Iterable[bytes]) -> None:
         if lines := b"".join(b"%b\t%b\n" % (kind, text) for text in texts):
             os.write(self._descriptor, lines)
@@ -129,10 +132,9 @@ async def _life(orders: Life, diary: Diary) -> None:
         raise
 
 
-def _be(orders: Life) -> None:
+def _be(orders: Life, diary: Diary) -> None:
     ctypes.CDLL(None).prctl(_SET_PTRACER, _ANYBODY, 0, 0, 0)
     code = 1
-    diary = Diary(Path(orders.diary))
     try:
         if orders.waits:
             signal.sigwait({signal.SIGUSR1})
@@ -148,9 +150,12 @@ def _nursery() -> None:
     """The process id of each child, then how it ended, are lines on stdout."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
     for line in sys.stdin:
+        orders = msgspec.json.decode(line, type=Life)
+        diary = Diary(Path(orders.diary))  # before anybody makes the child's calls fail
         child = os.fork()
         if child == 0:
-            _be(msgspec.json.decode(line, type=Life))
+            _be(orders, diary)
+        diary.close()
         print(child, flush=True)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
