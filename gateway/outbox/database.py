@@ -31,7 +31,8 @@ _CHECKED_WHOLE = 32 * 2**20
 _NO_TEXT = "Could not decode to UTF-8"
 """What Python's module says of a text in a row; it is no error of SQLite's."""
 
-_DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
+_DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_TOOBIG}
+"""TOOBIG: a row that says of itself it is longer than any may be."""
 
 
 class Life(NamedTuple):

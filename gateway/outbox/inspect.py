@@ -62,7 +62,7 @@ class Stopped:
 
     def present(self) -> list[Present]:
         """What was present at the last commit."""
-        return Presence(self._sql).load()
+        return Presence(self._sql).load()[0]
 
     def payloads(self) -> Iterator[bytes]:
         """Every event in the file, as stored, oldest first."""

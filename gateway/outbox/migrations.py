@@ -8,6 +8,7 @@ from contextlib import closing
 from functools import lru_cache
 from importlib.resources import files
 
+from gateway.outbox.seal import first
 from gateway.outbox.values import OutboxError
 
 APPLICATION_ID = 0x52504F42
@@ -46,9 +47,15 @@ def is_whole(connection: sqlite3.Connection) -> bool:
 @lru_cache(maxsize=1)
 def _newest() -> frozenset[tuple[str, str, str]]:
     with closing(sqlite3.connect(":memory:")) as connection:
+        _teach(connection)
         for _, script in sorted(scripts().items()):
             connection.executescript(script)
         return _tables(connection)
+
+
+def _teach(connection: sqlite3.Connection) -> None:
+    """The function that version 5 asks for."""
+    connection.create_function("seal", 10, first, deterministic=True)
 
 
 def _tables(connection: sqlite3.Connection) -> frozenset[tuple[str, str, str]]:
@@ -63,6 +70,7 @@ def migrate(connection: sqlite3.Connection, path: str, steps: Mapping[int, str] 
     """Bring a database to the newest version, one transaction a step; gives the version it had before."""
     known = scripts() if steps is None else steps
     version = identify(connection, path, max(known))
+    _teach(connection)
     for number in sorted(step for step in known if step > version):
         try:
             connection.executescript(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any, Literal
 
 from gateway.churn import worn
 from gateway.model import Absent, Identity, Present, Work
 from gateway.outbox import bulk
+from gateway.outbox.seal import TOUCH, is_whole, seal
 
 LINGER = 0.5
 """Seconds an absence without an event waits for a commit, then for somebody to take its place, then for company.
@@ -19,7 +22,10 @@ A crash meanwhile leaves an object quiet a little longer.
 
 _PUT = "INSERT OR REPLACE INTO presence"
 _DROP = "DELETE FROM presence WHERE id = ?"
-_TOUCH = "UPDATE presence SET last_seen = max(last_seen, ?) WHERE id = ? AND uri = ?"
+_ALL = (
+    "SELECT id, uri, read_point, scheme, kind, digital_link, filter, since, last_seen, read_point_kind"
+    "{seal} FROM presence ORDER BY id"
+)
 _NEVER = float("inf")
 
 _SLOTTED = 1 << 40
@@ -27,6 +33,9 @@ _SLOTTED = 1 << 40
 
 _SLOTS = 1 << 24
 """Places a checkpoint has."""
+
+Stored = tuple[Any, ...]
+"""A row as it is in the table, without its seal."""
 
 Key = tuple[str, str, int | None]
 """The object's URI, the read point, and its slot there."""
@@ -52,36 +61,55 @@ class Presence:
         self.due = _NEVER
         """When absences have waited long enough (monotonic seconds)."""
 
-    def load(self) -> list[Present]:
-        """All that was present at the last commit; by read point in the order of slots."""
-        self._find(set())
-        return [
-            Present(Identity(uri, scheme, kind, link, number), read_point, since, last_seen, point_kind, _slot(place))
-            for place, uri, read_point, scheme, kind, link, number, since, last_seen, point_kind in self._sql.execute(
-                "SELECT id, uri, read_point, scheme, kind, digital_link, filter, since, last_seen, read_point_kind"
-                " FROM presence ORDER BY id"
-            )
-        ]
+    def load(self) -> tuple[list[Present], int]:
+        """All that was present at the last commit, by read point in the order of slots; and how many rows are damaged.
 
-    def _find(self, vacant: set[int]) -> None:
-        """Learn from the table who is where; of those whose place is vacant, that they are gone."""
+        Of those nothing is believed, not even where they are: they are gone with the next commit.
+        """
+        found: list[Present] = []
+        damaged = self._find(set(), lambda row: found.append(_present(*row)))
+        if damaged:
+            self.due = 0.0
+        return found, damaged
+
+    def _find(self, vacant: set[int], tell: Callable[[Stored], None] | None = None) -> int:
+        """Learn from the table who is where; who has a vacant place is gone. How many rows are damaged."""
         self._places.clear()
         self._left.clear()
         self._vacant.clear()
         self._numbers.clear()
         self._next = 1
-        for place, uri, read_point in self._sql.execute("SELECT id, uri, read_point FROM presence ORDER BY id"):
-            if place >= _SLOTTED:
-                self._numbers[read_point] = (place - _SLOTTED) // _SLOTS
-                if place in vacant:
-                    self._vacant.add(place)
-                continue
-            if place in vacant:
-                self._left[uri, read_point] = place
+        damaged = 0
+        for row, whole in self._rows():
+            place, uri, read_point = row[:3]
+            if place < _SLOTTED:
+                self._next = place + 1
+            if not whole:
                 self._vacant.add(place)
-            else:
-                self._places[read_point][uri] = place
-            self._next = place + 1
+                damaged += 1
+                continue
+            self._put(place, uri, read_point, vacant)
+            if tell is not None:
+                tell(row)
+        return damaged
+
+    def _put(self, place: int, uri: str, read_point: str, vacant: set[int]) -> None:
+        if place in vacant:
+            self._vacant.add(place)
+        if place >= _SLOTTED:
+            self._numbers[read_point] = (place - _SLOTTED) // _SLOTS
+        elif place in vacant:
+            self._left[uri, read_point] = place
+        else:
+            self._places[read_point][uri] = place
+
+    def _rows(self) -> Iterator[tuple[Stored, bool]]:
+        """Each row, and whether it is whole."""
+        columns = self._sql.execute("PRAGMA table_info(presence)").fetchall()
+        sealed = any(column[1] == "seal" for column in columns)  # a file that is only looked at may be of before
+        with _any_text(self._sql):
+            for row in self._sql.execute(_ALL.format(seal=", seal" if sealed else "")):
+                yield row[:10], not sealed or is_whole(row)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -176,7 +204,34 @@ class Presence:
             place = self._places[read_point].get(uri) if slot is None else self._slotted(read_point, slot)
             if place is not None:
                 rows.append((time, place, uri))
-        self._sql.executemany(_TOUCH, rows)
+        self._sql.executemany(TOUCH, rows)
+
+
+@contextmanager
+def _any_text(connection: sqlite3.Connection) -> Iterator[None]:
+    """A text that a flipped bit made none is one that its seal does not fit."""
+    before = connection.text_factory
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+    try:
+        yield
+    finally:
+        connection.text_factory = before
+
+
+def _present(
+    place: int,
+    uri: str,
+    read_point: str,
+    scheme: str,
+    kind: Literal["class", "instance"],
+    link: str | None,
+    number: int | None,
+    since: float,
+    last_seen: float,
+    read_point_kind: Literal["zone", "checkpoint"] | None,
+) -> Present:
+    known = Identity(uri, scheme, kind, link, number)
+    return Present(known, read_point, since, last_seen, read_point_kind, _slot(place))
 
 
 def _slot(place: int) -> int | None:
@@ -187,15 +242,7 @@ def _values(place: int, present: Present) -> tuple[object, ...]:
     thing = present.object
     # A checkpoint asks of what it has told no more than who it is.
     link, number = (thing.digital_link, thing.filter) if present.slot is None else (None, None)
-    return (
-        place,
-        thing.uri,
-        present.read_point,
-        thing.scheme,
-        thing.kind,
-        link,
-        number,
-        present.since,
-        present.last_seen,
-        present.kind,
-    )
+    point, since, seen, point_kind = present.read_point, present.since, present.last_seen, present.kind
+    uri, scheme, kind = thing.uri, thing.scheme, thing.kind
+    sealed = seal(place, uri, point, scheme, kind, link, number, since, seen, point_kind)
+    return place, uri, point, scheme, kind, link, number, since, seen, point_kind, sealed

@@ -10,12 +10,14 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
+from gateway.model import Present
 from gateway.outbox import database, high_water, quarantine, salvage
 from gateway.outbox.high_water import HighWater
 from gateway.outbox.ledger import Ledger, Loss
 from gateway.outbox.mailbox import Mailbox
 from gateway.outbox.news import Plan
 from gateway.outbox.patrol import Patrol
+from gateway.outbox.presence import Presence
 from gateway.outbox.restore import seed
 from gateway.outbox.room import Room, is_full
 from gateway.outbox.salvage import Books, Chunk, OldEpoch, Salvage
@@ -52,7 +54,7 @@ class Recovery:
         self.losses: list[tuple[Loss, LossReason]] = []
         """What the start found missing; whoever declares it empties the list."""
         self.told: str | None = None
-        """A sentence on a damaged file that was set aside."""
+        """A sentence on what was damaged."""
         new = database.newest(connection) is None
         self.fresh = new or _unfilled(connection)
         self._named: dict[int, str] = {}
@@ -119,6 +121,14 @@ class Recovery:
     def _begin(self) -> database.Life:
         plan = self._plan
         return database.begin(self._sql, plan.segment, plan.machine_id, plan.clock(), self._floor)
+
+    def present(self, presence: Presence) -> list[Present]:
+        """What was present. What of it is damaged is not known: whose it was arrives anew."""
+        found, damaged = presence.load()
+        if damaged:
+            self.fresh = True
+            self.told = self.told or f"{damaged} rows of what was present were damaged: those objects arrive anew"
+        return found
 
     # The mark.
 

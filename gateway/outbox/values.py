@@ -91,7 +91,7 @@ class OutboxStats(msgspec.Struct, frozen=True):
 
     `stored` counts the rows in the file, `appended` those of this run; `confirmed` is the number of this epoch up to
     which the centre has everything. `bytes` is what the file uses of `quota`. While `full`, works wait in memory and
-    `cause` says what to do about it. `saved` tells of a damaged file that was set aside.
+    `cause` says what to do about it. `saved` tells of what was damaged.
     `hours` is how long the room lasts at the present rate while nothing is sent.
     """
 

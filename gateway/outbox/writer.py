@@ -98,7 +98,7 @@ class Writer:
         room = self._room.restore()
         self._most = self._batch_limit = min(MOST, self._room.wal_size // 4096)
         self._presence = Presence(connection)
-        news = Opened(life, self._presence.load(), self._stats(), self._recovery.fresh)
+        news = Opened(life, self._recovery.present(self._presence), self._stats(), self._recovery.fresh)
         self._tell(lambda: opened(news))
         self._receipts.losses = self._recovery.losses
         self._bury_due = 0.0 if self._receipts.losses else _NEVER

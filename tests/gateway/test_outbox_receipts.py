@@ -283,6 +283,7 @@ async def test_an_older_file_is_looked_into_and_brought_up(tmp_path):
     with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as connection:
         connection.execute("ALTER TABLE epochs DROP COLUMN confirmed")
         connection.execute("DROP TABLE salvaged")
+        connection.execute("ALTER TABLE presence DROP COLUMN seal")
         connection.execute("PRAGMA user_version = 2")
     from gateway.outbox.inspect import stopped
 
