@@ -12,6 +12,7 @@ from gateway.cli.options import DurationType
 from gateway.cli.recordings import Recordings
 from gateway.cli.sockets import Where, segment_options
 from gateway.control.errors import NotRunning
+from gateway.describe import printable
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from gateway.explain.recording import Explained
     from gateway.explain.subject import Subject
     from gateway.explain.trace import Trace
+
+
+_OTHER_PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf")
+"""Endings whose viewers would call an SVG damaged."""
 
 
 class MomentType(click.ParamType["Moment"]):
@@ -81,6 +86,8 @@ def explain(
         raise click.UsageError("--every is 100ms at least: that is the step in which is decided")
     if since is not None and until is not None and until.precedes(since):
         raise click.UsageError("--to is before --from: nothing lies between them")
+    if svg is not None and svg.suffix.lower() in _OTHER_PICTURES:
+        raise click.UsageError(f"--svg draws SVG: name it {printable(str(svg.with_suffix('.svg')))}")
     subject = Subject(epc)
     if recordings:
         found, zone = _recorded(where, recordings, subject, (since, until))

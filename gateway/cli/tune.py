@@ -152,12 +152,12 @@ def _timely(truth: Path, walked: Truth, end: float, zone: tzinfo) -> None:
     from gateway.explain.clock import day  # noqa: PLC0415 - help needs none of it
 
     times = [change.time for changes in walked.values() for change in changes]
-    late = sum(time > end for time in times)
+    late = [time for time in times if time > end]
     if late:
-        text = f"{late} of {len(times)} rows are later than the recording, which ended at {day(end, zone)}"
+        text = f"{len(late)} of {len(times)} rows are later than the recording, which ended at {day(end, zone)}"
         text = f"{truth}: {text}: did the walk go on, or is the offset of its times wrong?"
-        text = f"{text} The first is {day(min(times), zone)}"
-        if late == len(times):
+        text = f"{text} The first of them is {day(min(late), zone)}"
+        if len(late) == len(times):
             raise click.ClickException(text)
         click.echo(text, err=True)
 

@@ -26,7 +26,7 @@ def clock(time: float, zone: tzinfo) -> str:
 
 def day(time: float, zone: tzinfo) -> str:
     """`2026-11-21 17:42:03 CET`."""
-    return f"{at(time, zone):%Y-%m-%d %H:%M:%S %Z}"
+    return f"{at(round(time), zone):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def lasting(seconds: float) -> str:

@@ -172,8 +172,8 @@ class Tracer:
         self._resolve = resolve
         self._subject = subject
         known = list(present)
-        self._initial = known[0].read_point if known else None
-        self._placed = known[0].since if known else None
+        self._before = (known[0].read_point, known[0].since) if known else (None, None)
+        self._initial, self._placed = self._before
         self._engine = Engine(weighing or rules, resolve, known)
         self._ports = {(port.device, port.antenna): port for port in rules.ports}
         self._window = window
@@ -281,11 +281,17 @@ class Tracer:
             told = one.transition
             if told is None or self._identity is None or told.object.uri != self._identity.uri:
                 continue
-            if self._inside(told.time) or self._inside(told.decided):
+            if self._told(told):
                 self._decided.append(Decided(told, self._last(told)))
-            elif told.decided < self._window[0] and told.kind in ("arrived", "moved", "departed"):
-                self._initial = None if told.kind == "departed" else told.read_point
-                self._placed = told.time
+
+    def _told(self, told: Transition) -> bool:
+        """Whether it is looked at; what was decided before says where the object was."""
+        if self._inside(told.time) or self._inside(told.decided):
+            return True
+        if told.decided < self._window[0] and told.kind in ("arrived", "moved", "departed"):
+            self._initial = None if told.kind == "departed" else told.read_point
+            self._placed = told.time
+        return False
 
     def _last(self, told: Transition) -> Weighed | None:
         if told.kind in ("arrived", "moved"):
@@ -323,7 +329,10 @@ class Tracer:
             self._look(self._now)
         if self._identity is None:
             return None
-        decided = self._decided if given is None else [Decided(one, self._nearest(one)) for one in given]
+        decided = self._decided
+        if given is not None:
+            self._initial, self._placed = self._before
+            decided = [Decided(one, self._nearest(one)) for one in given if self._told(one)]
         first = min([self._begin, *(one.transition.time for one in decided)])
         begin, end = max(first, self._window[0]), min(self._now, self._window[1])
         return Trace(

@@ -2,7 +2,8 @@
 
 An event is right if it names the zone of a true change and lies near it: from 4 s before an arrival or a move to 20 s
 after, from 30 s before a departure (its time is the last read) to 90 s after. A zone of less than 8 s need not be told.
-Before its first change an object is nowhere. While the device was off, time counts for nothing.
+Before its first change an object is nowhere; who was somewhere before the recording came there with its begin, and what
+happened after its end nobody could say. While the device was off, time counts for nothing.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Judge:
     def __init__(
         self, truth: Mapping[str, Sequence[Change]], start: float, end: float, outages: Sequence[Span], block: float
     ) -> None:
-        self._truth = truth
+        self._truth = {name: _within(changes, start, end) for name, changes in truth.items()}
         self._start = start
         self._end = end
         self._outages = outages
@@ -139,6 +140,13 @@ class Judge:
             right = zone_at(changes, begin) == zone_at(said, begin)
             out.append((begin, Tally(right=(end - begin) * right, total=end - begin)))
         return out
+
+
+def _within(changes: Sequence[Change], start: float, end: float) -> list[Change]:
+    """What of a truth can be said: a floor is there before it is recorded, and afterwards."""
+    here = zone_at(changes, start)
+    inside = [change for change in changes if start < change.time <= end]
+    return inside if here is None else [Change(start, here), *inside]
 
 
 def together(pieces: Mapping[Piece, Tally]) -> Tally:

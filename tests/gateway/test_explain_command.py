@@ -60,6 +60,13 @@ def explain(here: Path, *arguments: str, given: bytes = b"") -> subprocess.Compl
 RECORDED = ("--config", "site.yaml", "--recording", "dock.jsonl")
 
 
+def test_a_picture_under_the_name_of_another_kind_is_refused(here: Path) -> None:
+    done = explain(here, URN, *RECORDED, "--svg", "why.PNG")
+    assert done.returncode == 2
+    assert "name it why.svg" in done.stderr
+    assert not (here / "why.PNG").exists()
+
+
 def test_a_person_reads_a_table_and_reasons_and_gets_a_picture_a_segment(here: Path) -> None:
     done = explain(here, URN, *RECORDED, "--svg", "why.svg")
     assert done.returncode == 0, done.stderr

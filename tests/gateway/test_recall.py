@@ -18,17 +18,21 @@ from gateway.cli.sockets import Where
 from gateway.config.load import load
 from gateway.control import protocol
 from gateway.control.client import Refused, ask
+from gateway.explain.clock import Moment
 from gateway.explain.document import Explanation, explain
 from gateway.explain.material import Material, before
 from gateway.explain.recording import Explained
 from gateway.explain.subject import Subject
 from gateway.model import Identity, Present, Transition
 from gateway.segment import running
+from gateway.timestamps import rfc3339
 from tests.driving import until
 
 EPC = "3074257bf7194e4000001a85"
 URN = "urn:epc:id:sgtin:0614141.812345.6789"
 OBJECT = Identity(URN, "sgtin", "instance")
+
+Window = tuple[Moment | None, Moment | None]
 
 SITE = """\
 version: 1
@@ -61,8 +65,8 @@ async def heard(parts: Parts, antenna: int, reads: int, decided: int, epc: str =
     await until(lambda: parts.pipeline.decided >= decided)
 
 
-async def asked(folder: Path, text: str) -> Explained:
-    found, _ = await asyncio.to_thread(recent, Where(None, folder / "run", ()), Subject(text), (None, None))
+async def asked(folder: Path, text: str, window: Window = (None, None)) -> Explained:
+    found, _ = await asyncio.to_thread(recent, Where(None, folder / "run", ()), Subject(text), window)
     return found
 
 
@@ -97,6 +101,18 @@ async def test_what_was_present_before_the_gateway_started_is_so_in_its_trace(tm
     assert (value.zone, value.events) == ("aisle-a", [])
     assert value.rows
     assert {row.zone for row in value.rows} == {"aisle-a"}
+
+
+async def test_from_and_to_leave_out_what_the_gateway_decided_before_and_after(tmp_path: Path, free_port: int) -> None:
+    async with segment(tmp_path, free_port) as parts:
+        await heard(parts, 1, 40, 1)
+        [arrived] = parts.history.told
+        later = Moment(rfc3339(arrived.decided + 0.01))
+        after = said(await asked(tmp_path, EPC, (later, None)))
+        before = said(await asked(tmp_path, EPC, (None, Moment(rfc3339(arrived.time - 1)))))
+    assert (after.events, after.zone) == ([], "aisle-a"), "it was told before, and is still there"
+    assert all("arrived aisle-a" not in row.events for row in after.rows)
+    assert (before.events, before.zone, before.reads) == ([], None, 0)
 
 
 async def test_what_is_present_and_was_not_read_lately_is_known(tmp_path: Path, free_port: int) -> None:

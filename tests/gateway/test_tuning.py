@@ -129,6 +129,14 @@ def test_while_the_device_was_off_time_counts_for_nothing():
     assert (found.time_right, found.total, found.f1) == (1.0, 60.0, 1.0)
 
 
+def test_a_walk_that_began_before_the_recording_and_went_on_after_it_counts_as_far_as_it_was_recorded():
+    truth = [Change(-90, "c"), Change(-30, "a"), Change(40, "b"), Change(120, "a"), Change(200, "b"), Change(260, None)]
+    found = scored([Change(1, "a"), Change(40, "b")], truth)
+    assert (found.f1, found.wanted, found.events, found.total) == (1.0, 2, 2, 100.0)
+    gone = scored([Change(60, "a")], [Change(-90, "a"), Change(-30, None), Change(60, "a")])
+    assert (gone.f1, gone.time_right) == (1.0, 1.0), "who was gone before is no departure that could be told"
+
+
 def test_pieces_add_up_and_what_is_not_in_the_truth_counts_for_nothing():
     judge = Judge({TAG: [Change(0, "a"), Change(60, "b")]}, 0.0, 100.0, [], 25.0)
     pieces = judge.score({TAG: [Change(1, "a"), Change(61, "b")], "urn:other": [Change(5, "a")]})
