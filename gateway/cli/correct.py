@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
-from gateway.cli.options import unknown
+from gateway.cli.options import InstantType, unknown
 from gateway.cli.sockets import Where, segment_options
 from gateway.control import protocol
 from gateway.control.client import NotRunning, ask
@@ -33,24 +33,6 @@ T = TypeVar("T")
 
 PATIENCE = 600.0
 """Seconds that looking through a large outbox on a small box may take."""
-
-
-class InstantType(click.ParamType[dt.datetime]):
-    """RFC 3339, or date and time on this machine's clock."""
-
-    name = "time"
-
-    def convert(
-        self, value: str | dt.datetime, param: click.Parameter | None, ctx: click.Context | None
-    ) -> dt.datetime:
-        if isinstance(value, dt.datetime):
-            return value
-        try:
-            return dt.datetime.fromisoformat(value).astimezone()
-        except (ValueError, OverflowError):
-            self.fail(
-                f"'{value}' is no time: write 2026-11-21T17:42:03Z, or 2026-11-21T18:42 in local time", param, ctx
-            )
 
 
 @click.command()

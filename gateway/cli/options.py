@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
@@ -48,6 +49,24 @@ class SizeType(click.ParamType[int]):
         if not size:
             self.fail(f"{value!r} is no room at all: write a size such as 64MiB", param, ctx)
         return size
+
+
+class InstantType(click.ParamType[dt.datetime]):
+    """RFC 3339, or date and time on this machine's clock."""
+
+    name = "time"
+
+    def convert(
+        self, value: str | dt.datetime, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dt.datetime:
+        if isinstance(value, dt.datetime):
+            return value
+        try:
+            return dt.datetime.fromisoformat(value).astimezone()
+        except (ValueError, OverflowError):
+            self.fail(
+                f"'{value}' is no time: write 2026-11-21T17:42:03Z, or 2026-11-21T18:42 in local time", param, ctx
+            )
 
 
 class AddressType(click.ParamType[tuple[str, int]]):

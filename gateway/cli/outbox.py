@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import click
 import msgspec
 
+from gateway.cli.options import InstantType
 from gateway.cli.sockets import Where, segment_options
 from gateway.control import protocol
 from gateway.control.client import NotRunning, ask
@@ -53,7 +54,7 @@ FILE = click.option(
     help="A copied outbox: its file, or the folder it stands in. No gateway is asked.",
 )
 REASON = click.option("--reason", help="Only those given up for this reason, as `readpoint outbox dead` shows it.")
-SINCE = click.option("--since", type=click.DateTime(), help="Only those given up since then (local time).")
+SINCE = click.option("--since", type=InstantType(), help="Only those given up since then, RFC 3339 or local time.")
 ROWS_AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a row and line.")
 
 

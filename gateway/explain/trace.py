@@ -172,8 +172,9 @@ class Tracer:
         self._resolve = resolve
         self._subject = subject
         known = list(present)
-        self._before = (known[0].read_point, known[0].since) if known else (None, None)
-        self._initial, self._placed = self._before
+        self._before: tuple[str | None, float | None] = (known[0].read_point, known[0].since) if known else (None, None)
+        self._initial: str | None = self._before[0]
+        self._placed: float | None = self._before[1]
         self._engine = Engine(weighing or rules, resolve, known)
         self._ports = {(port.device, port.antenna): port for port in rules.ports}
         self._window = window

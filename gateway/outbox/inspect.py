@@ -14,7 +14,7 @@ from gateway.model import Present
 from gateway.outbox import database, migrations, queries
 from gateway.outbox.lock import exclusive
 from gateway.outbox.presence import Presence
-from gateway.outbox.values import STATES, Entry, OutboxError, Row, Selection, State
+from gateway.outbox.values import STATES, Entry, OutboxError, OutboxLocked, Row, Selection, State
 
 T = TypeVar("T")
 
@@ -108,6 +108,10 @@ def stopped(path: Path, *, change: bool = False) -> Iterator[Stopped]:
             connection.text_factory = _text
             yield Stopped(connection)
         except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise OutboxLocked(
+                    f"{path}: a gateway has it open: ask that one, or copy its folder once it has ended"
+                ) from None
             text = f"{path}: cannot be read: {error}; a gateway that starts keeps what is whole and sets the rest aside"
             raise OutboxError(text) from error
 

@@ -208,6 +208,8 @@ def test_dead_letters_of_a_stopped_gateway_are_listed_and_sent_again(site: Path,
     one = readpoint("outbox", "dead", "--json", "--reason", "disconnect", *named)
     assert [json.loads(line)["sequence"] for line in one.stdout.splitlines()] == [2]
     assert readpoint("outbox", "dead", "--json", "--since", "2100-01-01", *named).stdout == ""
+    for since in ("2020-01-01T06:00Z", "2020-01-01 06:00:00+00:00", "2020-01-01T06:00"):
+        assert len(readpoint("outbox", "dead", "--json", "--since", since, *named).stdout.splitlines()) == 2
     again = ["outbox", "resend", "--reason", "0x99", *named]
     assert readpoint(*again, "--dry-run").stdout == "1 events would be sent again\n"
     assert readpoint(*again).stdout == "1 events are pending again\n"

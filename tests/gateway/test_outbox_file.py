@@ -113,6 +113,8 @@ async def test_a_second_holder_is_refused_and_told_who_holds_it(tmp_path):
                 pass
         with pytest.raises(OutboxLocked, match=f"process {os.getpid()}"), stopped(tmp_path):
             pass
+        with pytest.raises(OutboxLocked, match="a gateway has it open"), stopped(tmp_path / "outbox.db"):
+            pass
         outbox.put(work(1))
         await outbox.flush()
     async with outbox_in(tmp_path) as outbox:
