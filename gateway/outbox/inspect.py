@@ -97,23 +97,26 @@ def stopped(path: Path, *, change: bool = False) -> Iterator[Stopped]:
     folder, path = (None, path) if path.is_file() else (path, path / database.FILE)
     if not path.is_file():
         raise OutboxError(f"{path}: there is no outbox here; is state_dir right, and did this segment ever run?")
-    with (
-        nullcontext() if folder is None else exclusive(folder, time.time()),
-        closing(sqlite3.connect(path) if change else _read_only(path)) as connection,
-    ):
+    with nullcontext() if folder is None else exclusive(folder, time.time()):
         try:
-            if migrations.identify(connection, str(path), max(migrations.scripts())) == 0:
-                raise OutboxError(f"{path}: this outbox is empty")
-            queries.prepare(connection)
-            connection.text_factory = _text
-            yield Stopped(connection)
+            with closing(sqlite3.connect(path) if change else _read_only(path)) as connection:
+                if migrations.identify(connection, str(path), max(migrations.scripts())) == 0:
+                    raise OutboxError(f"{path}: this outbox is empty")
+                queries.prepare(connection)
+                connection.text_factory = _text
+                yield Stopped(connection)
         except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise OutboxLocked(
-                    f"{path}: a gateway has it open: ask that one, or copy its folder once it has ended"
-                ) from None
-            text = f"{path}: cannot be read: {error}; a gateway that starts keeps what is whole and sets the rest aside"
-            raise OutboxError(text) from error
+            raise _refusal(path, error) from error
+
+
+def _refusal(path: Path, error: sqlite3.DatabaseError) -> OutboxError:
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_BUSY:
+            return OutboxLocked(f"{path}: a gateway has it open: ask that one, or copy its folder once it has ended")
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            return OutboxError(f"{path}: {error}: ask as the user whose file it is, or copy it to where you may write")
+    rest = "a gateway that starts keeps what is whole and sets the rest aside"
+    return OutboxError(f"{path}: cannot be read: {error}; {rest}")
 
 
 def _text(stored: bytes) -> str:

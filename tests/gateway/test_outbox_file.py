@@ -121,6 +121,15 @@ async def test_a_second_holder_is_refused_and_told_who_holds_it(tmp_path):
         assert outbox.stats.pending == 1
 
 
+async def test_a_file_that_may_not_be_opened_is_not_called_damaged(tmp_path):
+    folder = tmp_path / ("x" * 200) / ("y" * 200) / ("z" * 200)  # longer than SQLite opens, whoever asks
+    folder.mkdir(parents=True)
+    (folder / "outbox.db").write_bytes(b"SQLite format 3")
+    for path, change in ((folder, False), (folder, True), (folder / "outbox.db", False)):
+        with pytest.raises(OutboxError, match="ask as the user whose file it is"), stopped(path, change=change):
+            pass
+
+
 async def test_a_lock_file_full_of_nonsense_still_names_somebody(tmp_path):
     async with outbox_in(tmp_path):
         (tmp_path / "outbox.lock").write_bytes(b"\xff{")
