@@ -92,6 +92,7 @@ class Answers:
         self._events = Feed()
         self._observations = Feed()
         self._turn = asyncio.Lock()
+        self._refusals = audit.Refusals()
         self._clock = clock
         self._folder = parts.site.gateway.state_dir / parts.segment.name
 
@@ -106,20 +107,19 @@ class Answers:
             self._parts.pipeline.taps.discard(self._received)
             deaf()
 
-    def audit(self, uid: int, request: protocol.Ask) -> None:
-        """A line in the audit file: who asks for what change."""
-        audit.asked(self._folder, self._clock(), uid, request)
-
-    async def answer(self, request: protocol.AnyAsk) -> AsyncGenerator[bytes, None]:
-        """Lines that answer `request`. ValueError, with a sentence for who asked, for what cannot be done."""
-        async with aclosing(self._lines(request)) as lines:
+    async def answer(self, request: protocol.AnyAsk, uid: int) -> AsyncGenerator[bytes, None]:
+        """Lines that answer `request` of a user. ValueError, with a sentence for who asked, for what cannot be done."""
+        asked = audit.Asked(self._folder, self._clock(), uid, request)
+        async with aclosing(self._lines(request, asked)) as lines:
             try:
                 async for line in lines:
                     yield line
-            except OutboxError as error:
+            except (OutboxError, ValueError) as error:
+                if isinstance(request, protocol.CHANGES):
+                    await asked.refuse(self._refusals, str(error))
                 raise ValueError(str(error)) from error
 
-    def _lines(self, request: protocol.AnyAsk) -> AsyncGenerator[bytes, None]:
+    def _lines(self, request: protocol.AnyAsk, asked: audit.Asked) -> AsyncGenerator[bytes, None]:
         match request:
             case protocol.Status():
                 return self._status()
@@ -136,18 +136,18 @@ class Answers:
             case protocol.Names():
                 return self._names(request)
             case _:
-                return self._of_outbox(request)
+                return self._of_outbox(request, asked)
 
-    def _of_outbox(self, request: protocol.AnyOutboxAsk) -> AsyncGenerator[bytes, None]:
+    def _of_outbox(self, request: protocol.AnyOutboxAsk, asked: audit.Asked) -> AsyncGenerator[bytes, None]:
         match request:
             case protocol.OutboxList():
                 return self._list(request)
             case protocol.OutboxShow():
                 return self._show(request)
             case protocol.OutboxResend():
-                return self._resend(request)
+                return self._resend(request, asked)
             case protocol.Correct():
-                return self._correct(request)
+                return self._correct(request, asked)
 
     async def _status(self) -> AsyncGenerator[bytes, None]:
         yield msgspec.json.encode(overview(self._parts)) + b"\n"
@@ -190,11 +190,11 @@ class Answers:
         for page in counting.pages(standing):
             yield msgspec.json.encode(page) + b"\n"
 
-    async def _correct(self, request: protocol.Correct) -> AsyncGenerator[bytes, None]:
+    async def _correct(self, request: protocol.Correct, asked: audit.Asked) -> AsyncGenerator[bytes, None]:
         parts = self._parts
         zones = {parts.segment.rules.read_points[name].uri: name for name in parts.engine.zones}
         devices = of_segment(parts.site, parts.segment.name)
-        place = Place(parts.outbox, parts.engine, zones, devices, self._folder, self._clock)
+        place = Place(parts.outbox, parts.engine, zones, devices, self._folder, self._clock, asked.begin)
         async with self._turn:
             async for line in correcting(place, request):
                 yield line
@@ -216,9 +216,12 @@ class Answers:
             raise ValueError("no such event in this outbox: it was never stored here, or kept long enough and removed")
         yield row.payload + b"\n"
 
-    async def _resend(self, request: protocol.OutboxResend) -> AsyncGenerator[bytes, None]:
+    async def _resend(self, request: protocol.OutboxResend, asked: audit.Asked) -> AsyncGenerator[bytes, None]:
         selection = Selection(reason=request.reason, since=request.since)
-        count = await self._parts.outbox.resend(selection, dry_run=request.dry_run)
+        count = await self._parts.outbox.resend(selection, dry_run=True)
+        if count and not request.dry_run:
+            await asked.begin()
+            count = await self._parts.outbox.resend(selection)
         yield msgspec.json.encode({"resent": count, "dryRun": request.dry_run}) + b"\n"
 
     def _stored(self, rows: Sequence[Row]) -> None:

@@ -1,13 +1,19 @@
-"""Who changed what: a line of JSON for each, kept beside the outbox. It is on the disk when it is said to be."""
+"""Who changed what: a line of JSON for each, kept beside the outbox. It is on the disk when it is said to be.
+
+Requests that changed nothing stand in a file of their own, so that no number of them drives out what was changed.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import pwd
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -18,6 +24,17 @@ FILE = "audit.jsonl"
 
 MOST = 4 * 2**20
 """Bytes of a file; then it is `audit.jsonl.1`, in the place of the one before."""
+
+REFUSED = "refused.jsonl"
+
+MOST_REFUSED = 64 * 2**10
+"""Bytes of that file; then it is `refused.jsonl.1`, likewise."""
+
+TOLD = 10
+"""Refused requests a minute that have a line; of further ones there is their number."""
+
+_LONGEST = 200
+"""Characters of a reason."""
 
 Runs = dict[tuple[str, int], list[tuple[int, int]]]
 """Of each (stream, epoch): runs of numbers."""
@@ -33,9 +50,12 @@ def who(uid: int) -> dict[str, Any]:
 
 def note(folder: Path, time: float, entry: Mapping[str, Any]) -> None:
     """Add a line. OSError where that is not possible: then the change should not be made."""
-    path = folder / FILE
-    if path.exists() and path.stat().st_size >= MOST:
-        path.replace(folder / f"{FILE}.1")
+    _add(folder / FILE, MOST, time, entry)
+
+
+def _add(path: Path, most: int, time: float, entry: Mapping[str, Any]) -> None:
+    if path.exists() and path.stat().st_size >= most:
+        path.replace(path.with_name(f"{path.name}.1"))
     line = msgspec.json.encode({"time": rfc3339(time), **entry}) + b"\n"
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "r+b", buffering=0) as file:
@@ -51,10 +71,57 @@ def _torn(descriptor: int) -> bytes:
     return b"" if size == 0 or os.pread(descriptor, 1, size - 1) == b"\n" else b"\n"
 
 
-def asked(folder: Path, time: float, uid: int, request: msgspec.Struct) -> None:
-    """That this user asks for this change; what only shows what it would do is no change."""
-    if not getattr(request, "dry_run", False):
-        note(folder, time, {**who(uid), "asked": msgspec.to_builtins(request)})
+class Asked:
+    """That a user asks for a change: noted just before something is changed."""
+
+    def __init__(self, folder: Path, time: float, uid: int, request: msgspec.Struct) -> None:
+        self._folder = folder
+        self._time = time
+        self._uid = uid
+        self._request = request
+        self.noted = False
+
+    async def begin(self) -> None:
+        """Something is about to be changed. ValueError where that cannot be noted: then it must not be."""
+        if self.noted:
+            return
+        entry = {**who(self._uid), "asked": msgspec.to_builtins(self._request)}
+        try:
+            await asyncio.to_thread(note, self._folder, self._time, entry)
+        except OSError as error:
+            raise ValueError(f"nothing was changed, for it cannot be noted who did: {error}") from error
+        self.noted = True
+
+    async def refuse(self, refusals: Refusals, why: str) -> None:
+        """It was refused; that is noted as far as there is room, if nothing was changed before."""
+        if not self.noted:
+            with suppress(OSError):
+                await asyncio.to_thread(refusals.note, self._folder, self._time, self._uid, self._request, why)
+
+
+class Refusals:
+    """What was refused, some lines a minute (of `clock`, in seconds)."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._until = 0.0
+        self._told = self._further = 0
+
+    def note(self, folder: Path, time: float, uid: int, request: msgspec.Struct, why: str) -> None:
+        """Add a line, or count. OSError where that is not possible."""
+        now = self._clock()
+        if now >= self._until:
+            self._until, self._told = now + 60.0, 0
+        if self._told >= TOLD:
+            self._further += 1
+            return
+        self._told += 1
+        asked = msgspec.to_builtins(request).get("verb")
+        entry: dict[str, Any] = {**who(uid), "refused": asked, "why": why[:_LONGEST]}
+        if self._further:
+            entry["further"] = self._further
+            self._further = 0
+        _add(folder / REFUSED, MOST_REFUSED, time, entry)
 
 
 class TakenBack:

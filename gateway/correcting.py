@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -58,6 +58,8 @@ class Place(NamedTuple):
     devices: Collection[str]
     folder: Path
     clock: Callable[[], float]
+    begin: Callable[[], Awaitable[None]]
+    """Waited for before anything is changed; ValueError where it must not be."""
 
 
 async def correcting(place: Place, asked: Correct) -> AsyncIterator[bytes]:
@@ -85,6 +87,7 @@ class _Run:
         self._uris = {name: uri for uri, name in place.zones.items()}
         self._rows: dict[str, list[int]] = {}
         self._declared: set[bytes] = set()
+        self._held: set[bytes] = set()
         self._before = audit.TakenBack()
         self._holes: list[told.Hole] = []
         self._heard: set[str | None] = set()
@@ -100,6 +103,8 @@ class _Run:
             raise ValueError(f"nothing was changed, for what was before cannot be read: {error}") from error
         await self._find()
         objects, then = await self._follow()
+        if self._held - self._declared and not self._dry:
+            await self._place.begin()
         try:
             for some in _together(self._rows):
                 for line in await self._take_back(some, objects, then):
@@ -123,6 +128,8 @@ class _Run:
                     if stretch.holds(event):
                         self._rows.setdefault(event.object.uri, []).append(row.rowid)
                         self._count += 1
+                        if not self._before.has(event.stream, event.epoch, event.sequence):
+                            self._held.add(_bare(event))
             if self._count > MOST:
                 raise ValueError(f"there are more than {MOST} events in it: take back a shorter stretch at a time")
             self._holes += [hole for hole in some.holes if _meets(hole, stretch)]

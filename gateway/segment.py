@@ -242,7 +242,7 @@ async def _reconciling(parts: Parts, composer: Composer, clock: Callable[[], flo
 async def _answering(parts: Parts, name: str, clock: Callable[[], float]) -> AsyncIterator[None]:
     answers = Answers(parts, clock)
     with answers.listening():
-        server = ControlServer(answers.answer, audit=answers.audit)
+        server = ControlServer(answers.answer)
         async with server.serve(parts.site.gateway.run_dir / f"{name}.sock"):
             yield
 

@@ -169,19 +169,21 @@ def _offline(site: Site, segment: str, asked: protocol.Correct) -> Iterator[byte
 
 
 async def _stopped(site: Site, segment: str, folder: Path, asked: protocol.Correct) -> list[bytes]:
-    from gateway.correcting import Place, correcting  # noqa: PLC0415 - only where no gateway runs
+    from gateway import audit  # noqa: PLC0415 - only where no gateway runs
+    from gateway.correcting import Place, correcting  # noqa: PLC0415 - same
 
     points = site.segments[segment].rules.read_points
     zones = {point.uri: point.name for point in points.values() if point.kind == "zone"}
     opened = _shown if asked.dry_run else _changed
-    async with opened(site, segment, folder, asked) as (queue, present):
+    async with opened(site, segment, folder) as (queue, present):
         devices = [device.name for device in site.devices.values() if device.segment == segment]
-        place: Place = Place(queue, _Standing(present), zones, devices, folder, time.time)
+        noted = audit.Asked(folder, time.time(), os.getuid(), asked)
+        place: Place = Place(queue, _Standing(present), zones, devices, folder, time.time, noted.begin)
         return [line.rstrip(b"\n") async for line in correcting(place, asked)]
 
 
 @asynccontextmanager
-async def _shown(_site: Site, _segment: str, folder: Path, _asked: protocol.Correct) -> AsyncIterator[Any]:
+async def _shown(_site: Site, _segment: str, folder: Path) -> AsyncIterator[Any]:
     from gateway.outbox.inspect import stopped  # noqa: PLC0415 - only where no gateway runs
 
     with stopped(folder) as rows:
@@ -189,9 +191,8 @@ async def _shown(_site: Site, _segment: str, folder: Path, _asked: protocol.Corr
 
 
 @asynccontextmanager
-async def _changed(site: Site, segment: str, folder: Path, asked: protocol.Correct) -> AsyncIterator[Any]:
-    from gateway import audit  # noqa: PLC0415 - only where no gateway runs
-    from gateway.messages import Composer  # noqa: PLC0415 - same
+async def _changed(site: Site, segment: str, folder: Path) -> AsyncIterator[Any]:
+    from gateway.messages import Composer  # noqa: PLC0415 - only where no gateway runs
     from gateway.outbox import database  # noqa: PLC0415 - same
     from gateway.outbox.store import open_outbox  # noqa: PLC0415 - same
 
@@ -204,10 +205,6 @@ async def _changed(site: Site, segment: str, folder: Path, asked: protocol.Corre
         )
     loss = Composer(site.gateway, segment, {}).loss
     async with open_outbox(folder, segment, site.segments[segment].outbox, declare=loss) as outbox:
-        try:
-            audit.asked(folder, time.time(), os.getuid(), asked)
-        except OSError as error:
-            raise OutboxError(f"nothing was changed, for it cannot be noted who did: {error}") from error
         yield outbox, outbox.presence()
 
 

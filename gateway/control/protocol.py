@@ -98,6 +98,9 @@ class OutboxResend(Ask, frozen=True, tag="outbox.resend"):
     dry_run: bool = False
 
 
+ShortName = Annotated[str, msgspec.Meta(max_length=64)]
+
+
 class Correct(Ask, frozen=True, tag="correct"):
     """What a device said of `since` <= eventTime < `until` (Unix seconds) is taken back. Changes.
 
@@ -109,7 +112,7 @@ class Correct(Ask, frozen=True, tag="correct"):
     until: float
     reason: Reason = "incorrect_data"
     dry_run: bool = False
-    antennas: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    antennas: Annotated[tuple[ShortName, ...], msgspec.Meta(max_length=64)] | msgspec.UnsetType = msgspec.UNSET
     """Only events that these antennas of the device had a part in; all where none is named."""
 
 

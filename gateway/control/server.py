@@ -23,21 +23,16 @@ MAX_CLIENTS = 32
 LONGEST_PATH = 107
 """Bytes of a socket's path (unix(7)), its final NUL left out."""
 
-Answer = Callable[[protocol.AnyAsk], AsyncGenerator[bytes, None]]
-"""Lines that answer a request; raises ValueError with a sentence for who asked."""
-
-
-Audit = Callable[[int, protocol.Ask], None]
-"""Notes which user changes what, before that is done; called in another thread. OSError: then it is not done."""
+Answer = Callable[[protocol.AnyAsk, int], AsyncGenerator[bytes, None]]
+"""Lines that answer a request of a user (its number); raises ValueError with a sentence for who asked."""
 
 
 class ControlServer:
     """Serves `answer` to whom the kernel vouches for. `patience`: seconds that one line may wait for its reader."""
 
-    def __init__(self, answer: Answer, patience: float = 10.0, audit: Audit | None = None) -> None:
+    def __init__(self, answer: Answer, patience: float = 10.0) -> None:
         self.dropped = 0
         self._answer = answer
-        self._audit = audit
         self._patience = patience
         self._clients: set[asyncio.Task[None]] = set()
         self._admitted = 0
@@ -106,9 +101,8 @@ class ControlServer:
             if access.right(who) != "change":
                 raise ValueError(f"not allowed: to change something, be in group {access.CHANGERS}")
             log.debug("asked over the control socket", user=who.uid, request=request)
-            await self._note(who.uid, request)
         gone = asyncio.ensure_future(_gone(reader))
-        sender = asyncio.ensure_future(self._send(request, writer))
+        sender = asyncio.ensure_future(self._send(request, who.uid, writer))
         try:
             await asyncio.wait((gone, sender), return_when=asyncio.FIRST_COMPLETED)
             if sender.done():
@@ -118,16 +112,8 @@ class ControlServer:
             sender.cancel()
             await asyncio.gather(gone, sender, return_exceptions=True)
 
-    async def _note(self, uid: int, request: protocol.Ask) -> None:
-        if self._audit is None:
-            return
-        try:
-            await asyncio.to_thread(self._audit, uid, request)
-        except OSError as error:
-            raise ValueError(f"nothing was changed, for it cannot be noted who did: {error}") from error
-
-    async def _send(self, request: protocol.AnyAsk, writer: asyncio.StreamWriter) -> None:
-        async with aclosing(self._answer(request)) as lines:
+    async def _send(self, request: protocol.AnyAsk, uid: int, writer: asyncio.StreamWriter) -> None:
+        async with aclosing(self._answer(request, uid)) as lines:
             async for line in lines:
                 writer.write(line)
                 async with asyncio.timeout(self._patience):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
@@ -35,6 +37,15 @@ EVENT = (
 )
 
 
+def arrived() -> bytes:
+    """The golden one as the outbox keeps it, told by our reader in the stretch."""
+    event = json.loads((ROOT / "tests" / "cases" / "golden" / "epcis-arrived.json").read_text())["payload"]
+    kept = {name: event[name] for name in ("id", "source", "type", "subject", "time", "datacontenttype", "data")}
+    kept["data"]["eventTime"] = "2026-11-21T07:00:00.000Z"
+    kept["data"]["readpoint:observation"]["sources"] = [{"device": "reader", "reads": 3, "peakRssi": -50.0}]
+    return json.dumps(kept, separators=(",", ":")).encode()[1:-1]
+
+
 def correct(*arguments: str | Path) -> tuple[int, str]:
     command = [sys.executable, "-m", "gateway", "correct", *STRETCH, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
@@ -47,7 +58,7 @@ def correct(*arguments: str | Path) -> tuple[int, str]:
 async def test_a_gateway_that_ends_meanwhile_is_no_success(
     tmp_path: Path, lines: list[bytes], shown: tuple[str, ...]
 ) -> None:
-    async def half(_request: protocol.AnyAsk) -> AsyncGenerator[bytes, None]:
+    async def half(_request: protocol.AnyAsk, _uid: int) -> AsyncGenerator[bytes, None]:
         for line in lines:
             yield line
 
@@ -64,10 +75,15 @@ async def test_a_stopped_gateway_is_not_changed_by_who_cannot_be_noted(tmp_path:
     folder = tmp_path / "state" / "rfid"
     folder.mkdir(parents=True)
     async with open_outbox(folder, "rfid", Outbox()) as outbox:
-        outbox.put(Work((Draft("epcis", "aisle-a", bytes(16), b'"n":1'),)))
+        outbox.put(Work((Draft("epcis", "aisle-a", bytes(16), arrived()),)))
         await outbox.flush()
-    (folder / audit.FILE).mkdir()
+    (folder / audit.FILE).symlink_to("/dev/full")
     code, said = await asyncio.to_thread(correct, "--config", tmp_path / "site.yaml")
     assert code == 1
     assert "nothing was changed, for it cannot be noted who did: " in said
-    assert audit.FILE in said
+    assert "No space left" in said
+    (folder / audit.FILE).unlink()
+    code, said = await asyncio.to_thread(correct, "--config", tmp_path / "site.yaml")
+    assert code == 0, said
+    asked, done = [json.loads(line) for line in (folder / audit.FILE).read_text().splitlines()]
+    assert (asked["uid"], done["corrected"][0]["events"]) == (os.getuid(), [[1, 1]])

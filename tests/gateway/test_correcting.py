@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -90,10 +91,13 @@ class Box:
         *,
         dry_run: bool = False,
         antennas: tuple[str, ...] = (),
+        begin: Callable[[], Awaitable[None]] | None = None,
     ) -> tuple[list[Json], Json]:
         zones = {point.uri: name for name, point in POINTS.items()}
-        place = Place(self.outbox, self.engine, zones, ("dock", "other", "scanner"), self.folder, lambda: self.now)
         asked = Correct(device, *stretch, "incorrect_data", dry_run, antennas)
+        noted = audit.Asked(self.folder, self.now, os.getuid(), asked)
+        devices = ("dock", "other", "scanner")
+        place = Place(self.outbox, self.engine, zones, devices, self.folder, lambda: self.now, begin or noted.begin)
         *events, done = [json.loads(line) async for line in correcting(place, asked)]
         return events, done
 
@@ -160,7 +164,8 @@ async def test_one_antenna_alone_is_taken_back(tmp_path: Path) -> None:
         assert (done["declared"], done["antennas"], done["placed"]) == (2, ["1"], 2)
         assert box.standing() == rule(await box.events())
         assert set(box.standing().values()) == {"b"}
-        assert [json.loads(line)["antennas"] for line in (tmp_path / audit.FILE).read_text().splitlines()] == [["1"]]
+        asked, noted = [json.loads(line) for line in (tmp_path / audit.FILE).read_text().splitlines()]
+        assert asked["asked"]["antennas"] == noted["antennas"] == ["1"]
         _, again = await box.correct(antennas=("1",))
         assert (again["declared"], again["already"]) == (0, 2)
         _, rest = await box.correct(antennas=("1", "2"))
@@ -291,7 +296,7 @@ def test_what_was_told_meanwhile_stands() -> None:
 
 def arrived(zone: str, number: int) -> Event:
     thing = Identity("urn:x:1", "raw", "instance")
-    place = "arrived", URI + zone, None, thing, frozenset({"dock"}), False
+    place = "arrived", URI + zone, None, thing, frozenset({("dock", "1")}), False
     return Event(f"urn:uuid:{uuid.uuid4()}", "s", 1, number, START + number, *place)
 
 
@@ -310,23 +315,38 @@ async def test_a_device_that_is_not_there_is_named(tmp_path: Path) -> None:
 async def test_what_was_done_is_in_the_audit_file(tmp_path: Path) -> None:
     async with opened(tmp_path) as box:
         box.stays("1", "a", 2.0)
-        audit.asked(tmp_path, box.now, 0, Correct("dock", *ALWAYS, "did_not_occur"))
-        audit.asked(tmp_path, box.now, 0, Correct("dock", *ALWAYS, "did_not_occur", dry_run=True))
+        await box.correct(dry_run=True)
+        assert not (tmp_path / audit.FILE).exists()
         await box.correct()
+        await box.correct()  # changes nothing
         asked, done = [json.loads(line) for line in (tmp_path / audit.FILE).read_bytes().splitlines()]
-        assert (asked["uid"], asked["user"], asked["asked"]["verb"]) == (0, "root", "correct")
+        assert (asked["uid"], asked["asked"]["verb"]) == (os.getuid(), "correct")
         assert asked["asked"]["device"] == "dock"
         assert datetime.fromisoformat(asked["time"]).timestamp() == pytest.approx(box.now, abs=0.001)
         assert done["corrected"] == [{"stream": box.outbox.stream, "epoch": 1, "events": [[1, 1]]}]
         assert (tmp_path / audit.FILE).stat().st_mode & 0o777 == 0o600
 
 
+async def test_who_cannot_be_noted_changes_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path) as box:
+        box.stays("1", "a", 2.0)
+        before = await box.events()
+        (tmp_path / audit.FILE).symlink_to("/dev/full")  # every write to it fails, and says that there is no room
+        with pytest.raises(ValueError, match=r"nothing was changed, for it cannot be noted who did: .*No space left"):
+            await box.correct()
+        assert await box.events() == before
+        assert len(box.standing()) == 1
+
+
 async def test_what_was_done_and_cannot_be_noted_is_said(tmp_path: Path) -> None:
     async with opened(tmp_path) as box:
         box.stays("1", "a", 2.0)
-        (tmp_path / audit.FILE).symlink_to("/dev/full")  # every write to it fails, and says that there is no room
+
+        async def then_full() -> None:
+            (tmp_path / audit.FILE).symlink_to("/dev/full")
+
         with pytest.raises(ValueError, match=r"1 events are declared wrong, and that cannot be noted in audit.jsonl"):
-            await box.correct()
+            await box.correct(begin=then_full)
         (tmp_path / audit.FILE).unlink()
         done = await box.correct()
         assert (done[-1]["declared"], done[-1]["already"]) == (0, 1)

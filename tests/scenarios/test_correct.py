@@ -73,8 +73,11 @@ async def test_a_wrong_stretch_is_taken_back(gateway: Start, broker: Mosquitto) 
             assert code == 0
             assert all(words in table for words in (TAG_URI, "moved", "1 events would be declared wrong"))
             assert not (box.folder / "state" / "rfid" / "audit.jsonl").exists()
-            code, _, said = await asked(box, "correct", *DEVICE, *stretch, "--antenna", "9", "--dry-run")
+            code, _, said = await asked(box, "correct", *DEVICE, *stretch, "--antenna", "9")
             assert (code, "names its antenna 9: they name " in said) == (1, True)
+            assert not (box.folder / "state" / "rfid" / "audit.jsonl").exists()
+            refused = json.loads((box.folder / "state" / "rfid" / "refused.jsonl").read_text())
+            assert (refused["uid"], refused["refused"], "antenna 9" in refused["why"]) == (os.getuid(), "correct", True)
             code, out, _ = await asked(box, "correct", *DEVICE, *stretch, "--reason", "incorrect_data", "--json")
             *events, done = [json.loads(line) for line in out.splitlines()]
             assert (code, [one["eventID"] for one in events], done["declared"]) == (0, [moved["id"]], 1)
@@ -94,6 +97,8 @@ async def test_a_wrong_stretch_is_taken_back(gateway: Start, broker: Mosquitto) 
             await heard.until(lambda: sum("errorDeclaration" in one["data"] for one in heard.events) == 3, BOUND)
             await equal(heard, {"aisle-a": 0, "aisle-b": 0})
     lines = audited(box)
-    assert [line.get("uid") for line in lines if "asked" in line] == [os.getuid()] * 3
+    assert [line.get("uid") for line in lines if "asked" in line] == [
+        os.getuid()
+    ] * 2  # who changed nothing is not in it
     assert [sum(last - first + 1 for one in line["corrected"] for first, last in one["events"])
             for line in lines if "corrected" in line] == [1, 2]  # fmt: skip
