@@ -6,6 +6,7 @@ door is never far from either side.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -24,6 +25,12 @@ SMOOTH: Final = 2
 
 DIP: Final = 9.0
 """dB by which a side hears less between two crossings than at either."""
+
+BOTH: Final = 3.0
+"""The same if both do; `ALONE` more for one tag alone, which may stand where waves cancel out: of many each stands
+elsewhere."""
+
+ALONE: Final = 6.0
 
 ENOUGH: Final = 16
 """Reads of each leg."""
@@ -60,10 +67,11 @@ def _cuts(company: Sequence[Evidence], sides: Mapping[int, Side | None]) -> Iter
     count = min(int((max(one.last for one in company) - begin) / BIN) + 1, BINS)
     if count < 4 * SMOOTH:
         return
-    dips = [_dips(power) for power in _powers(company, sides, begin, count)]
-    for dip, least in ((dips[1], LEG), (dips[0], LEG), (list(map(min, *dips)), 0.0)):
+    inside, outside = (_dips(power) for power in _powers(company, sides, begin, count))
+    both = BOTH + ALONE / math.sqrt(len(company))
+    for dip, by, least in ((outside, DIP, LEG), (inside, DIP, LEG), (list(map(min, inside, outside)), both, 0.0)):
         deepest = max(dip)
-        if deepest >= 10.0 ** (DIP / 10.0):
+        if deepest >= 10.0 ** (by / 10.0):
             lowest = [at for at, deep in enumerate(dip) if deep >= deepest * (1.0 - 1e-9)]
             yield begin + (lowest[len(lowest) // 2] + 0.5) * BIN, least
 

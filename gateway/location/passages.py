@@ -31,6 +31,10 @@ class _Told(msgspec.Struct):
     decided: float
     count: int
 
+    def of(self, one: Evidence) -> float:
+        """When one of them was in the door: who was hidden there was so when the others were."""
+        return min(max(one.middle, self.centre - self.spread), self.centre + self.spread)
+
 
 class Passages:
     """Tells what crossed, and remembers it: who comes late belongs to those he crossed with."""
@@ -52,7 +56,7 @@ class Passages:
         told.count += len(decided.members)
         for index, one in enumerate(decided.members, first + 1):
             passage = Passage(told.id, told.count, index, late)
-            out.append(Outcome(self._passed(one, told.direction, passage, now)))
+            out.append(Outcome(self._passed(one, told, passage, now)))
 
     def _joined(self, decided: Decided, now: float) -> _Told | None:
         """The passage told a short time ago to which these belong."""
@@ -62,18 +66,18 @@ class Passages:
                 return told
         return None
 
-    def _passed(self, one: Evidence, direction: Direction, passage: Passage, now: float) -> Transition:
+    def _passed(self, one: Evidence, told: _Told, passage: Passage, now: float) -> Transition:
         sources = (self._floor.source(chr(letter), reads, peak) for letter, (reads, peak) in one.tally.items())
         return Transition(
             kind="passed",
             object=one.identity,
             read_point=self._read_point,
-            time=one.middle,
+            time=told.of(one),
             decided=now,
             first_seen=one.first,
             last_seen=one.last,
             reads=len(one.run),
             sources=tuple(sources),
-            direction=direction,
+            direction=told.direction,
             passage=passage,
         )
