@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from gateway.location.company import clear
 from gateway.location.evidence import Evidence, pool, weigh
 from gateway.location.floor import NO_LEVEL
 from gateway.location.zone import NOMINAL
@@ -26,7 +27,7 @@ SMOOTH: Final = 2
 DIP: Final = 9.0
 """dB by which a side hears less between two crossings than at either."""
 
-BOTH: Final = 3.0
+BOTH: Final = 2.0
 """The same if both do; `ALONE` more for one tag alone, which may stand where waves cancel out: of many each stands
 elsewhere."""
 
@@ -48,9 +49,12 @@ def legs(company: Sequence[Evidence], sides: Mapping[int, Side | None], depth: i
         before, after = (_part(company, sides, cut, late=late) for late in (False, True))
         if min(sum(len(one.run) for one in part) for part in (before, after)) < ENOUGH:
             continue
-        scores = pool(before).score, pool(after).score
-        weaker, stronger = sorted(abs(score) for score in scores)
-        if weaker >= least and stronger >= LEG and scores[0] * scores[1] < 0.0:
+        first, second = sorted((pool(before), pool(after)), key=lambda leg: abs(leg.score))
+        if (
+            abs(first.score) >= least
+            and abs(second.score) >= (least or clear(second))
+            and first.score * second.score < 0.0
+        ):
             return legs(before, sides, depth - 1) + legs(after, sides, depth - 1)
     return whole
 
