@@ -35,6 +35,9 @@ FEW: Final = 0.5
 NOISE: Final = 6.0
 """dB by which single reads of a load's tags differ from their mean: fading, and where in the load each one is."""
 
+OWN: Final = 4.0
+"""dB by which one antenna hears a tag better or worse than its load, all the time: how it lies there."""
+
 MOST: Final = 4000
 """Reads that are looked at, at most: of more, every second or third, so that a load is no pause."""
 
@@ -75,6 +78,7 @@ class _Profile:
 
     def __init__(self, members: Sequence[_Heard], size: int, bins: int) -> None:
         self.tags = len(members)
+        self.bins = bins
         self.reads = sum(one.reads for one in members)
         counts, levels = [0.0] * size, [0.0] * size
         for one in members:
@@ -90,6 +94,7 @@ class _Profile:
             return -math.inf
         found = -(self.reads - member * one.reads) / tags
         few = FEW * FAINT
+        offs: dict[int, list[float]] = {}
         for cell in one.cells:
             count, levels = self.counts[cell.at], self.levels[cell.at]
             if member:
@@ -97,6 +102,14 @@ class _Profile:
             mean = (levels + few) / (count + FEW) if count else FAINT
             off = cell.squares - 2.0 * mean * cell.levels + cell.reads * mean * mean
             found += cell.reads * math.log(count / tags + STRANGE) - off / (2.0 * NOISE * NOISE)
+            row = cell.at // self.bins
+            own = offs.get(row)
+            if own is None:
+                own = offs[row] = [0.0, 0.0]
+            own[0] += cell.levels - cell.reads * mean
+            own[1] += cell.reads
+        for off, reads in offs.values():
+            found += off * off / (reads + NOISE * NOISE / (OWN * OWN)) / (2.0 * NOISE * NOISE)
         return found
 
 

@@ -31,8 +31,10 @@ class _Told(msgspec.Struct):
     decided: float
     count: int
 
-    def of(self, one: Evidence) -> float:
+    def time_of(self, one: Evidence) -> float:
         """When one of them was in the door: who was hidden there was so when the others were."""
+        if one.first <= self.centre <= one.last:
+            return one.middle
         return min(max(one.middle, self.centre - self.spread), self.centre + self.spread)
 
 
@@ -72,7 +74,7 @@ class Passages:
             kind="passed",
             object=one.identity,
             read_point=self._read_point,
-            time=told.of(one),
+            time=told.time_of(one),
             decided=now,
             first_seen=one.first,
             last_seen=one.last,
