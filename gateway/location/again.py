@@ -19,27 +19,41 @@ RETURN: Final = 3.0
 """dB by which two crossings of a tag differ on the same side, at most, if nothing else shows that there were two."""
 
 NEARER: Final = 4.0
-"""dB by which the side that a tag goes to hears it better than while it stood near the door."""
+"""dB by which the side that a load goes to hears it better than while it stood near the door."""
+
+FARTHER: Final = 12.0
+"""dB by which that side hears it worse than the other, at most."""
 
 
 def counted(decided: Decided) -> list[Evidence]:
-    """Note who crossed, without those who just did so the same way, or of whom but the rest of that is heard."""
+    """Note who crossed, without those who just did so the same way, of whom but the rest of that is heard, or who stood
+    and came no nearer to where they would have gone."""
     if not decided.members:
         return []
     before = [one for one in decided.members if one.tag.crossed is not None]
     moved = decided.rise >= RISE or 2 * sum(_returned(one.tag, one) for one in before) > len(before)
-    return [one for one in decided.members if _counts(one, decided, moved=moved)]
+    left = _left(decided)
+    return [one for one in decided.members if _counts(one, decided, moved=moved, left=left)]
 
 
-def _counts(one: Evidence, decided: Decided, *, moved: bool) -> bool:
+def _left(decided: Decided) -> bool:
+    """Whether those that stood near the door went through it: the side they went to then heard them better than while
+    they stood, and about as well as the other side. One tag's waves may add up by chance, most tags' do not."""
+    stood = [one for one in decided.members if one.tag.usual[0] > -math.inf]
+    if decided.direction == "unknown" or not stood:
+        return False
+    there = decided.direction == "out"
+    nearer = sorted(one.peaks[there] - one.tag.usual[there] for one in stood)
+    farther = sorted(one.peaks[there] - one.peaks[not there] for one in stood)
+    return nearer[len(nearer) // 2] >= NEARER and farther[len(farther) // 2] >= -FARTHER
+
+
+def _counts(one: Evidence, decided: Decided, *, moved: bool, left: bool) -> bool:
     tag = one.tag
     known = tag.crossed is not None and one.middle - tag.through < NEAR
     if known and (tag.crossed == decided.direction or not moved):
         return False
-    if decided.direction == "unknown":
-        if tag.parked:
-            return False
-    elif one.peaks[decided.direction == "out"] < tag.usual[decided.direction == "out"] + NEARER:
+    if tag.parked if decided.direction == "unknown" else tag.usual[0] > -math.inf and not left:
         return False
     tag.crossed, tag.through, tag.peaks = decided.direction, one.middle, one.peaks
     tag.idle, tag.parked, tag.usual = 0, False, (-math.inf, -math.inf)

@@ -179,6 +179,14 @@ def evident(company: list[Evidence]) -> bool:
     return moved(company) and firm(company)
 
 
+def chance(company: list[Evidence]) -> bool:
+    """Whether what is heard first of a load may be chance alone."""
+    if any(one.known for one in company) or evident(company):
+        return False
+    whole = pool(company)
+    return clear(whole) <= abs(whole.score) < whole.error
+
+
 def firm(company: list[Evidence]) -> bool:
     """Whether together they say firmly which way."""
     return abs(pool(company).score) >= FIRM
@@ -222,11 +230,20 @@ def _faded(one: Evidence, came: Side, sides: Mapping[int, Side | None]) -> float
 
 
 def loads(company: list[Evidence]) -> list[list[Evidence]]:
-    """What moved of a company: one load, or two that met in the door. What stands near it is left out."""
+    """What moved of a company: one load, or two that met in the door. What stands near it is left out; what stood
+    there together leaves together."""
+    stood = _moving([one for one in company if one.tag.parked])
+    load = (
+        _moving([one for one in company if not one.tag.parked], left=lambda one: one.known and not one.tag.rest) + stood
+    )
+    met = _met(load) if 2 * len(stood) <= len(load) else []
+    return met or [load][: len(load)]
+
+
+def _moving(company: list[Evidence], left: Callable[[Evidence], bool] = lambda _: False) -> list[Evidence]:
+    """Who moved of a company: all of it if most did, but who is `left`; else who surely did."""
     moving = [one for one in company if not one.flat]
-    most = 2 * len(moving) > len(company)
-    load = [one for one in company if not one.flat or (most and (one.tag.rest or not one.known))]
-    return (_met(load) or [load]) if load else []
+    return [one for one in company if not left(one) or not one.flat] if 2 * len(moving) > len(company) else moving
 
 
 def way(load: list[Evidence], *, one_sided: bool) -> list[Decided]:

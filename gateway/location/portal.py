@@ -15,7 +15,7 @@ from typing import Final
 from drivers.observations import Read
 from gateway.location.admission import Admission
 from gateway.location.again import NEAR, RISE, counted
-from gateway.location.company import Decided, companies, evident, firm, gone, handful, loads, moved, settles, way
+from gateway.location.company import Decided, companies, firm, gone, handful, loads, moved, settles, way
 from gateway.location.crossing import QUIET, WINDOW, Crossing
 from gateway.location.evidence import PEAK, Evidence, peaks_until, pool, weigh
 from gateway.location.floor import Floor, Place
@@ -24,6 +24,7 @@ from gateway.location.legs import legs
 from gateway.location.neighbours import AROUND, passing_here, strength
 from gateway.location.outcome import MAX_TAGS, Counts, Key, Outcome
 from gateway.location.passages import Passages
+from gateway.location.waits import patience
 from gateway.location.watch import Watch
 from gateway.location.wheel import Wheel
 from gateway.model import ReadPoint, Side
@@ -40,17 +41,11 @@ SLOW: Final = 60.0
 IDLE: Final = 3
 """Times that a tag came and did not cross after which it stands near the field."""
 
-TOGETHER: Final = 8.0
-"""Seconds that the first tag of a passage waits for the last."""
-
 STRAY: Final = 900.0
-"""The same for one that did not cross."""
+"""Seconds that one which did not cross is remembered."""
 
 LOOK: Final = 1.0
 """Seconds between looks at what waits."""
-
-HOLD: Final = 20.0
-"""Seconds that a handful which is not evident waits: what stands and was hidden is heard again then."""
 
 CROWD: Final = 400
 """Tags that are decided at a time, at most: some 10 ms."""
@@ -242,7 +237,9 @@ class Portal:
         """The tag is not heard any more, or stands: what was heard of it waits for its company."""
         self._leave(tag)
         tag.waiting = True
-        self._waiting[tag.identity.uri] = weigh(tag, [read for read in tag.run() if read.time <= until], self._sides)
+        since = tag.last - WINDOW if tag.parked and until == math.inf else -math.inf
+        run = [read for read in tag.run() if since <= read.time <= until]
+        self._waiting[tag.identity.uri] = weigh(tag, run, self._sides)
         self._look_at = min(self._look_at, now + LOOK if len(self._waiting) < CROWD else now)
 
     def _leave(self, tag: Crossing) -> None:
@@ -289,11 +286,8 @@ class Portal:
         return ended + [one for one in gone(company, self._sides) if not one.tag.waiting]
 
     def _patience(self, company: list[Evidence], ended: list[Evidence]) -> float:
-        """Seconds for which those of a company that nobody hears any more wait for more evidence."""
-        few = handful(ended) and not self._one_sided and self.gate is None
-        if few and not evident(company):
-            return HOLD
-        return TOGETHER if len(ended) < len(company) or self._heard_beside(company) else 0.0
+        beside = self._heard_beside(company)
+        return patience(company, ended, gated=self.gate is not None, one_sided=self._one_sided, beside=beside)
 
     def _neighbours(self) -> Iterator[Portal]:
         return (portal for name in self._point.neighbours if (portal := self._others(name)) is not None)
