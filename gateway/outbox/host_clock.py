@@ -15,7 +15,7 @@ _STA_UNSYNC = 0x0040
 _STA_NANO = 0x2000
 
 PLAUSIBLE = 1767225600.0
-"""2026-01-01: no gateway of this version ran before; an earlier clock was never set."""
+"""The newest dated release in CHANGELOG.md, 2026-01-01 before the first: an earlier clock was never set."""
 
 _EVERY = 10.0
 """Seconds for which an answer of the kernel serves."""
