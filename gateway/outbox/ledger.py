@@ -15,7 +15,7 @@ from gateway.model import Draft
 from gateway.outbox import bulk
 from gateway.outbox.claims import Claims
 from gateway.outbox.database import Life
-from gateway.outbox.packing import SMALL, pack, readable
+from gateway.outbox.packing import pack, readable
 from gateway.outbox.recent import Recent
 from gateway.outbox.values import STATES, Declare, Lane, LossReason, Row, State
 
@@ -95,7 +95,6 @@ class Ledger:
             payload = b"%b%d%b%b}" % (prefix, last, clock_member, draft.body)
             rows.append(Row(base + last, draft.channel, draft.name, last, epoch, now, payload))
         if rows:
-            small = len(rows) <= SMALL
             bulk.insert(
                 self._sql,
                 "INSERT INTO events (id, epoch, sequence, state, stored, changed, crc, channel, name, payload)",
@@ -110,7 +109,7 @@ class Ledger:
                         checksum(row.channel, row.name, row.payload),
                         row.channel,
                         row.name,
-                        pack(row.payload) if small else row.payload,
+                        pack(row.payload),
                     )
                     for row in rows
                 ],

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from gateway.outbox.packing import SMALL
 from gateway.outbox.room import is_full
 from gateway.outbox.values import Row
 
@@ -37,10 +36,8 @@ class Wal:
 
     def note(self, rows: Sequence[Row], settled: int) -> None:
         """A commit of these new rows and so many settled ones."""
-        page = self._page
-        pages = 5 + settled // 2
-        pages += len(rows) if len(rows) <= SMALL else sum(2 + len(row.payload) // page for row in rows)
-        self._used += pages * page
+        pages = 5 + settled // 2 + sum(1 + len(row.payload) // (2 * self._page) for row in rows)
+        self._used += pages * self._page
 
     def emptied(self) -> None:
         """After a checkpoint: the next commit starts at the beginning."""

@@ -31,7 +31,7 @@ LIMIT = 4_000
 @contextlib.asynccontextmanager
 async def segment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Parts]:
     """One checkpoint, nobody to send to, and room for some thousand events, none of them packed."""
-    monkeypatch.setattr("gateway.outbox.ledger.SMALL", 0)
+    monkeypatch.setattr("gateway.outbox.ledger.pack", bytes)
     monkeypatch.setattr("gateway.segment.Inbox", partial(Inbox, limit=LIMIT))
     settings = Outbox(max_size=4 << 20, linger=0.001)
     rules = Rules({"belt-1": POINT}, (Port("belt-reader", None, "belt-1"),))

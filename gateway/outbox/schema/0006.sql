@@ -1,0 +1,2 @@
+-- Version 6. Payloads are compressed with dictionary-2.zdict, which earlier versions do not have. What is stored stays
+-- as it is: its first byte says how it was written.
