@@ -248,7 +248,8 @@ class Sender:
             await self._claim(lane)
         self._send_claimed()  # a lane that turned out dry leaves its half to the other
         self._mind()
-        await self._wake.wait()
+        if not any(map(self._wants, LANES)):
+            await self._wake.wait()
 
     def _refused(self, publication: Publication, code: int) -> None:
         """What may help, by the reason. Held rows stay claimed and are offered again later."""
@@ -341,18 +342,21 @@ class Sender:
         self._in_flight[publication.lane] += 1
 
     async def _claim(self, lane: Lane) -> None:
-        """Take rows while the lane has places for them."""
-        while not (self._dry[lane] or self._ready[lane] or self._blocked(lane)) and (places := self._places(lane)) > 0:
-            limit, most = self._limit, self._suspects.most or MANY
-            rows: Sequence[Row] = await self._queue.claim(lane, _CLAIM_ROWS, min(_CLAIM_BYTES, places * limit))
-            self._dry[lane] = not rows
-            if not rows:
-                return
-            self._ready[lane].extend(group(rows, lane, limit=limit, batch=self._settings.batch, most=most))
-            if self._connection is None:  # it went away while we waited for the rows
-                self.detach()
-                return
-            self._send_claimed()
+        """Take rows where the lane has places for them: once a round, so that a backlog keeps no live event waiting."""
+        if not self._wants(lane):
+            return
+        limit, most = self._limit, self._suspects.most or MANY
+        asked = min(_CLAIM_BYTES, self._places(lane) * limit)
+        rows: Sequence[Row] = await self._queue.claim(lane, _CLAIM_ROWS, asked)
+        self._dry[lane] = not rows
+        self._ready[lane].extend(group(rows, lane, limit=limit, batch=self._settings.batch, most=most))
+        if self._connection is None:  # it went away while we waited for the rows
+            self.detach()
+            return
+        self._send_claimed()
+
+    def _wants(self, lane: Lane) -> bool:
+        return not (self._dry[lane] or self._ready[lane] or self._blocked(lane)) and self._places(lane) > 0
 
     def _mind(self) -> None:
         """Hear of what is stored where a lane has run dry; know when all is sent."""

@@ -17,7 +17,7 @@ from gateway.outbox.host_clock import Kernel
 from gateway.outbox.store import Outbox, open_outbox
 from gateway.uplink.link import uplink
 from gateway.uplink.requests import Request
-from simulators.mqtt_broker import ScriptedBroker
+from simulators.mqtt_broker import Published, ScriptedBroker
 from tests.brokers import IDENTITY, Mosquitto, Pki, pending, site_for, subscriber, work
 
 pytestmark = pytest.mark.broker
@@ -93,6 +93,25 @@ async def test_what_waited_is_marked_historical(mosquitto: Brokers, tmp_path: Pa
             async with uplink(*site_for(broker.port), outbox, version="1", clock=lambda: now[0]):
                 events = await centre.wait_for(2)
     assert {event["sequence"]: event.get("historical", False) for event in events} == {"1": True, "2": False}
+
+
+async def test_a_backlog_keeps_no_live_event_waiting(scripted_broker: ScriptedBroker, tmp_path: Path) -> None:
+    """However fast the broker answers: each lane has its turn."""
+    async with open_outbox(tmp_path / "o", "rfid", OutboxSettings(linger=0.0), machine_id="m") as outbox:
+        for _ in range(20):
+            outbox.put(work(500, "aisle-a", size=1000))
+        await outbox.flush()
+
+        def answer(_published: Published) -> int:
+            if len(scripted_broker.published) == 10:
+                outbox.put(work(1, "dock-1"))
+            return 0
+
+        scripted_broker.answer = answer
+        async with uplink(*site_for(scripted_broker.port), outbox, version="1") as link:
+            assert await pending(link, outbox) == 0
+    places = [published.topic.rpartition("/")[2] for published in scripted_broker.published]
+    assert places.index("dock-1") < places.count("aisle-a") // 2
 
 
 async def test_batches_can_be_turned_off(mosquitto: Brokers, outbox: Outbox) -> None:

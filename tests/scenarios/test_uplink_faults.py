@@ -215,7 +215,8 @@ async def test_an_identifier_that_is_never_answered_ends_the_connection(
     outbox.put(work(1))
     async with connected(scripted_broker, outbox, batch=False) as link:
         await scripted_broker.until(lambda: sequences(scripted_broker.published) == [1])
-        link._connection._client._last_mid = scripted_broker.published[-1].packet - 1  # type: ignore[union-attr]
+        (open_,) = (one.packet for one in scripted_broker.published if sequences([one]))
+        link._connection._client._last_mid = open_ - 1  # type: ignore[union-attr]
         assert link.publish_unstored("health", "dock-reader", b"{}")
         scripted_broker.answer = lambda _published: 0
         await scripted_broker.until(lambda: len(scripted_broker.connects) == 2)
