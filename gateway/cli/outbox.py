@@ -132,7 +132,7 @@ def show(where: Where, event_id: str | None, epoch: int | None, sequence: int | 
     if (event_id is None) == (sequence is None):
         raise click.UsageError("name the event with --id or with --sequence (and --epoch)")
     for line in _answer(where, file, protocol.OutboxShow(event_id, epoch, sequence)):
-        click.echo(line.decode())
+        click.echo(line.decode(errors="replace"))
 
 
 @outbox.command()

@@ -204,16 +204,23 @@ def print_entries(entries: Sequence[Entry], console: Console | None = None) -> N
     """Rows of the outbox."""
     table = table_of("row", "epoch", "sequence", "channel", "name", "stored", "state", "reason", "bytes")
     for entry in entries:
-        stored = dt.datetime.fromtimestamp(entry.stored).astimezone().isoformat(" ", "seconds")
         table.add_row(
             str(entry.rowid),
             str(entry.epoch),
             str(entry.sequence),
             entry.channel,
             escape(entry.name or "-"),
-            stored,
+            _stored(entry.stored),
             entry.state,
             escape(entry.reason or ""),
             str(entry.size),
         )
     (console or screen()).print(table)
+
+
+def _stored(time: float) -> str:
+    """On this machine's clock; of a damaged row the number, where no calendar has it."""
+    try:
+        return dt.datetime.fromtimestamp(time).astimezone().isoformat(" ", "seconds")
+    except (OverflowError, ValueError, OSError):
+        return f"{time:g}"

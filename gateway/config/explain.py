@@ -220,7 +220,7 @@ def keys_at(model: type[BaseModel], path: Sequence[Key]) -> list[str]:
             known = fields(candidate)
             inner += _models(known[step]) if isinstance(step, str) and step in known else []
         models = inner or models
-    return [name for candidate in models for name in fields(candidate)]
+    return list(dict.fromkeys(name for candidate in models for name in fields(candidate)))
 
 
 def fields(model: type[BaseModel]) -> Mapping[str, Any]:

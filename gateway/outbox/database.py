@@ -116,11 +116,13 @@ def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        migrations.identify(connection, str(path), max(migrations.scripts()))
+        newest = max(migrations.scripts())
+        version = migrations.identify(connection, str(path), newest)
         _configure(connection)
         _check(connection, path)
+        _check_tables(connection, path, version)
         migrations.migrate(connection, str(path))
-        _check_tables(connection, path)
+        _check_tables(connection, path, newest)
         _bring_in(connection)
     except BaseException:
         connection.close()
@@ -128,8 +130,8 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _check_tables(connection: sqlite3.Connection, path: Path) -> None:
-    if not migrations.is_whole(connection):
+def _check_tables(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    if not migrations.is_whole(connection, version):
         raise OutboxDamaged(f"{path}: its tables are not those that were made")
 
 

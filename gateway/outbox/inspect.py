@@ -105,11 +105,11 @@ def stopped(path: Path, *, change: bool = False) -> Iterator[Stopped]:
                 queries.prepare(connection)
                 connection.text_factory = _text
                 yield Stopped(connection)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise _refusal(path, error) from error
 
 
-def _refusal(path: Path, error: sqlite3.DatabaseError) -> OutboxError:
+def _refusal(path: Path, error: sqlite3.DatabaseError | UnicodeDecodeError) -> OutboxError:
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_BUSY:
             return OutboxLocked(f"{path}: a gateway has it open: ask that one, or copy its folder once it has ended")

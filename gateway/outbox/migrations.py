@@ -39,17 +39,18 @@ def identify(connection: sqlite3.Connection, path: str, newest: int) -> int:
     return version
 
 
-def is_whole(connection: sqlite3.Connection) -> bool:
-    """Whether the tables are those of the newest version, word for word: SQLite trusts what the file says of them."""
-    return _tables(connection) == _newest()
+def is_whole(connection: sqlite3.Connection, version: int) -> bool:
+    """Whether the tables are those of this version, word for word: SQLite trusts what the file says of them."""
+    return _tables(connection) == _made(version)
 
 
-@lru_cache(maxsize=1)
-def _newest() -> frozenset[tuple[str, str, str]]:
+@lru_cache
+def _made(version: int) -> frozenset[tuple[str, str, str]]:
     with closing(sqlite3.connect(":memory:")) as connection:
         _teach(connection)
-        for _, script in sorted(scripts().items()):
-            connection.executescript(script)
+        for number, script in sorted(scripts().items()):
+            if number <= version:
+                connection.executescript(script)
         return _tables(connection)
 
 

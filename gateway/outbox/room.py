@@ -110,4 +110,4 @@ def size_of(works: Sequence[Work]) -> int:
 
 def is_full(error: sqlite3.OperationalError) -> bool:
     """SQLITE_FULL: the quota or the disk. Everything else ends the process: never write on after a failed write."""
-    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL

@@ -56,6 +56,14 @@ def test_a_mistake_and_nothing_else(case: Case, tmp_path: Path) -> None:
         assert str(problem).startswith(f"{path}:{problem.line}:{problem.column}: {code}: ")
 
 
+def test_keys_that_stand_in_one_or_in_a_list_are_named_once(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    old = "1: {read_point: dock, side: outside}}"
+    path.write_text(replaced(SITE, old, f"{old}, signals: {{passed: {{gpo: 1, xyz: 1}}}}"))
+    [problem] = problems(path)
+    assert problem.text.endswith("; the keys are gpo, for, read_points, invert")
+
+
 def test_all_mistakes_of_a_file_in_one_pass(tmp_path: Path) -> None:
     text = SITE
     for old, new in (

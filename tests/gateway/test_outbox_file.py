@@ -16,6 +16,7 @@ from gateway.config.site import Outbox as Settings
 from gateway.model import Draft, Work
 from gateway.outbox import database, migrations
 from gateway.outbox.inspect import stopped
+from gateway.outbox.room import is_full
 from gateway.outbox.store import OutboxError, OutboxLocked, open_outbox
 
 QUICK = Settings(linger=0.001)
@@ -128,6 +129,34 @@ async def test_a_file_that_may_not_be_opened_is_not_called_damaged(tmp_path):
     for path, change in ((folder, False), (folder, True), (folder / "outbox.db", False)):
         with pytest.raises(OutboxError, match="ask as the user whose file it is"), stopped(path, change=change):
             pass
+
+
+async def test_a_text_that_is_none_is_damage_to_who_asks_from_outside(tmp_path):
+    async with outbox_in(tmp_path):
+        pass
+    file = tmp_path / "outbox.db"
+    whole = file.read_bytes()
+    assert b"CREATE TABLE" in whole
+    file.write_bytes(whole.replace(b"CREATE TABLE", b"CROATE TABLE").replace(b"streams", b"\xcftreams"))
+    with pytest.raises(OutboxError, match="cannot be read"), stopped(tmp_path):
+        pass
+
+
+async def test_a_file_whose_tables_no_step_fits_is_set_aside(tmp_path):
+    """A flipped bit in a name of a column, found by the first start of a newer version."""
+    file = tmp_path / "outbox.db"
+    newest = max(migrations.scripts())
+    with closing(sqlite3.connect(file)) as connection:
+        migrations.migrate(connection, str(file), {n: text for n, text in migrations.scripts().items() if n < newest})
+        connection.execute("ALTER TABLE presence RENAME COLUMN last_seen TO last_sean")
+    async with outbox_in(tmp_path) as outbox:
+        outbox.put(work(1))
+        await outbox.flush()
+    assert [one.name[:6] for one in (tmp_path / "quarantine").iterdir()] == ["000001"]
+
+
+def test_an_error_without_a_code_is_no_full_disk():
+    assert not is_full(sqlite3.OperationalError("Could not decode to UTF-8 column 'uri'"))
 
 
 async def test_a_lock_file_full_of_nonsense_still_names_somebody(tmp_path):

@@ -6,8 +6,9 @@ import io
 
 from rich.console import Console
 
-from gateway.cli.tables import print_overview
+from gateway.cli.tables import print_entries, print_overview
 from gateway.health import DeviceHealth
+from gateway.outbox.values import Entry
 from gateway.overview import LocationView, OutboxView, Overview, UplinkView
 
 NOW = 1_790_000_000.0
@@ -53,3 +54,11 @@ def test_a_device_that_only_measures_is_seen_at_work() -> None:
         "device", "state", "since", "last", "read", "reads", "signals", "values", "antennas", "cause"
     ]  # fmt: skip
     assert line(lines, "meter").split() == ["meter", "online", "0", "s", "ago", "-", "0", "2", "40", "-"]
+
+
+def test_a_damaged_row_of_the_outbox_is_shown_with_the_time_that_it_says() -> None:
+    out = io.StringIO()
+    entries = [Entry(n, 1, n, "epcis", "dock-1", stored, "sent", NOW, None, 9) for n, stored in ((1, NOW), (2, 1e300))]
+    print_entries(entries, Console(file=out, width=240))
+    assert "2026-09-2" in out.getvalue()
+    assert "1e+300" in out.getvalue()
