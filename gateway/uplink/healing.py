@@ -42,6 +42,7 @@ class Healing:
         self._lately, self._before = Runs(), Runs()
         self._turn_at = 0.0
         self._distrusted_at = 0.0
+        self._distrusted: set[str] = set()
         self._wake = asyncio.Event()
 
     def hear(self, receipt: Receipt) -> None:
@@ -92,7 +93,11 @@ class Healing:
                 tally.distrust = ""
             return
         tally.ignored += 1
-        if verdict.known:
+        if verdict.known and verdict.ignored not in self._distrusted:
+            # Once: a centre says of a stream that a replaced box left behind what it has, once a minute and for ever.
+            if len(self._distrusted) >= EPOCHS:
+                self._distrusted.clear()
+            self._distrusted.add(verdict.ignored)
             self._distrusted_at, tally.distrust = now, verdict.ignored
 
     def _want(self, key: tuple[str, int], ranges: Iterable[tuple[int, int]]) -> None:

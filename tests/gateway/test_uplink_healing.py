@@ -91,3 +91,30 @@ async def test_state_names_the_epochs_that_are_not_wholly_confirmed(mosquitto: B
         epochs = [state["epochs"] for state in states]
     assert [one["epoch"] for one in epochs[-1]] == [2, 3]
     assert epochs[-1][0] == {"epoch": 2, "last": 5, "pending": 0}
+
+
+async def test_an_ack_of_a_stream_that_was_left_behind_is_one_alarm_however_often_it_comes(
+    mosquitto: Brokers, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.uplink.healing.REMEMBER", 3.0)
+    broker = mosquitto()
+    broker.start()
+    outbox.put(work(3, "aisle-a"))
+    left = json.dumps({"stream": "rfid-00000000", "epoch": 1, "upto": 7}).encode()
+    with subscriber(broker) as centre:
+        async with uplink(*site_for(broker.port), outbox, version="1") as link:
+            await centre.wait_for(3)
+            assert await pending(link, outbox) == 0
+            centre.publish(f"{BASE}/ack", left)
+            async with asyncio.timeout(30):
+                while not link.status.distrust:
+                    outbox.put(work(1))
+                    await outbox.flush()
+            assert "'rfid-00000000'" in link.status.distrust
+            async with asyncio.timeout(30):
+                while link.status.distrust:
+                    centre.publish(f"{BASE}/ack", left)
+                    centre.publish(f"{BASE}/ack", ack(outbox, 3))
+                    outbox.put(work(1))
+                    await outbox.flush()
+            assert link.status.ignored > 1
