@@ -47,8 +47,10 @@ class Kpis:
         self._convergence.append(seconds)
 
     @property
-    def accuracy(self) -> float:
-        """Objects equal in the newest snapshots and the centre / all in either."""
+    def accuracy(self) -> float | None:
+        """Objects equal in the newest snapshots and the centre / all in either; None before the first comparison."""
+        if not self._agreement:
+            return None
         both, either = (sum(column) for column in zip((0, 0), *self._agreement.values(), strict=True))
         return both / either if either else 1.0
 
@@ -62,12 +64,13 @@ class Kpis:
 
     def report(self) -> dict[str, Any]:
         """All figures, as JSON takes them."""
+        accuracy = self.accuracy
         latency = {lane: _percentiles(delays) for lane, delays in sorted(self._latency.items())}
         if "live" in latency:
             latency["live"]["onTarget"] = latency["live"]["eventTime"]["p99"] <= TARGET
         return {
             "latency": latency,
-            "accuracy": round(self.accuracy, 4),
+            "accuracy": None if accuracy is None else round(accuracy, 4),
             "convergence": {"last": round(self._convergence[-1], 3), "worst": round(max(self._convergence), 3)}
             if self._convergence
             else None,
@@ -76,10 +79,10 @@ class Kpis:
 
     def alarms(self) -> list[str]:
         """What somebody should look at: live events more than 15 min late, accuracy under 98 %."""
-        live = _percentiles(self._latency.get("live", deque()))
+        live, accuracy = _percentiles(self._latency.get("live", deque())), self.accuracy
         said = {
             "live events are more than 15 min late": bool(live) and live["eventTime"]["p99"] > LATE,
-            "accuracy is under 98 %": self.accuracy < ACCURATE,
+            "accuracy is under 98 %": accuracy is not None and accuracy < ACCURATE,
         }
         return [words for words, so in said.items() if so]
 

@@ -16,6 +16,8 @@ class Segment:
 
     def __init__(self) -> None:
         self.online = False
+        self.stream: str | None = None
+        """The one that its last `state` named: others of it are of boxes and disks that were replaced."""
         self._since: float | None = None  # it came back then, and not all is equal yet
         self._asked = 0.0
         self._equal: dict[str, bool | None] = {}  # None: no snapshot came since
@@ -27,11 +29,11 @@ class Segment:
         """There is a zone."""
         self._equal.setdefault(topic.rpartition("/")[2], None)
 
-    def is_now(self, online: bool, now: float) -> None:  # noqa: FBT001 - it is, or it is not
+    def is_now(self, online: bool, now: float, stream: str | None = None) -> None:  # noqa: FBT001 - it is, or it is not
         """As its `state` says; whoever comes back is compared anew."""
         if online and not self.online:
             self._since, self._asked, self._equal = now, 0.0, dict.fromkeys(self._equal)
-        self.online = online
+        self.online, self.stream = online, stream or self.stream
 
     def asks(self, now: float) -> list[str]:
         """Zones of which a snapshot is due."""

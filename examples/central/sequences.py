@@ -71,10 +71,14 @@ class Numbers:
             return missing[RANGES][0] - 1, missing[:RANGES]
         return max([settled, *(last for first, last in self.runs if first <= settled + 1)]), missing
 
-    def due(self, now: float, patience: float, *, heard: bool) -> Ack | None:
-        """What to say now, if anybody hears it: what is new, what is missing, and all of it now and then."""
+    def due(self, now: float, patience: float, *, heard: bool, current: bool = True) -> Ack | None:
+        """What to say now, if anybody hears it: what is new, what is missing, and all of it now and then.
+
+        Of a stream that is not `current` any more, what is whole and said is not said again.
+        """
         ack, (when, before) = self.ack(now, patience), self._said
-        if not heard or ack == (0, []) or (ack == before and not ack[1] and now - when < REPEAT):
+        whole = ack == before and not ack[1]
+        if not heard or ack == (0, []) or (whole and not (current and now - when >= REPEAT)):
             return None
         self._said = now, ack
         return ack

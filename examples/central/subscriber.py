@@ -104,7 +104,7 @@ class Central:
         """What is not numbered: how a segment is, and its snapshots."""
         segment, data = self.segments[home_of(topic)], event["data"]
         if event["type"] == "readpoint.state.v1":
-            segment.is_now(data["state"] == "online", self._clock())
+            segment.is_now(data["state"] == "online", self._clock(), data["stream"])
             for one in data["epochs"]:
                 if one["pending"] == 0:  # then all has been sent: what does not come is missing, at the end too
                     self.numbers[data["stream"], one["epoch"]].promise(one["last"])
@@ -131,9 +131,10 @@ class Central:
         """Acks, with what is missing, and requests for snapshots of segments that came back."""
         now, said = self._clock(), []
         online = {home: segment for home, segment in self.segments.items() if segment.online}
+        streams = {segment.stream for segment in online.values()}
         for (stream, epoch), numbers in self.numbers.items():
             home = self.home_of.get(stream)
-            ack = numbers.due(now, self._patience, heard=home in online)
+            ack = numbers.due(now, self._patience, heard=home in online, current=stream in streams)
             if ack is not None:
                 said.append((f"{home}/ack", {"stream": stream, "epoch": epoch, "upto": ack[0], "missing": ack[1]}))
         for home, segment in online.items():

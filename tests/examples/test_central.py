@@ -190,6 +190,30 @@ async def test_it_says_what_it_has_and_asks_for_what_is_missing() -> None:
     assert one.kpis.count["lost"] == 2
 
 
+async def test_of_a_box_that_was_replaced_it_says_no_more_than_what_is_new_or_missing() -> None:
+    now = Now()
+    one = await central(now)
+    sent = [placed("arrived", A, "aislea", number, 17, number, "rfid-00000001") for number in (1, 2)]
+    gap = [placed("arrived", A, "aislea", number, 18, number, "rfid-00000001") for number in (1, 3)]
+    mine = [placed("arrived", B, "aislea", 1, 1, 1)]
+    await one.take([(topic(event), payload(event)) for event in sent + gap + mine])
+    await online(one)  # of STREAM
+
+    def acks() -> list[tuple[object, ...]]:
+        said = [json.loads(text) for where, text in one.tick() if where.endswith("/ack")]
+        return [(ack["stream"], ack["epoch"], ack["upto"], ack["missing"]) for ack in said]
+
+    current = (STREAM, 1, 1, [])
+    assert acks() == [("rfid-00000001", 17, 2, []), ("rfid-00000001", 18, 1, []), current]
+    now.time += 600.0
+    assert acks() == [("rfid-00000001", 18, 3, [[2, 2]]), current]
+    late = placed("arrived", A, "aislea", 2, 18, 2, "rfid-00000001")
+    await one.take([(topic(late), payload(late))])
+    assert acks() == [("rfid-00000001", 18, 3, [])]
+    now.time += 600.0
+    assert acks() == [current]
+
+
 async def test_a_tail_that_the_broker_lost_is_missing_too() -> None:
     now = Now()
     one = await central(now)
@@ -227,6 +251,17 @@ async def test_snapshots_give_accuracy_and_convergence() -> None:
     assert one.kpis.report()["convergence"] == {"last": 7.0, "worst": 7.0}
     await one.take([(f"{HOME}/snapshot/aisle-a", payload(snapshot([], 9)))])  # events that have yet to come
     assert one.kpis.count["compared"] == 2
+
+
+async def test_what_was_not_compared_has_no_accuracy() -> None:
+    one = await central()
+    event = placed("arrived", A, "aislea", 1, 17, 955)
+    await one.take([(topic(event), payload(event))])
+    report = json.loads(json.dumps(one.report()))
+    assert (report["missing"], report["accuracy"], report["count"].get("compared")) == (954, None, None)
+    assert one.kpis.alarms() == []
+    assert one.kpis.compared("urn:readpoint:dc1:gw-07.rfid", PLACES + "aislea", set(), set())
+    assert one.report()["accuracy"] == 1.0
 
 
 async def test_a_snapshot_of_several_pages_is_compared_when_all_are_there() -> None:

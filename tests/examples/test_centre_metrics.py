@@ -119,6 +119,11 @@ async def test_a_zone_that_tells_nothing_of_itself_is_not_unequal() -> None:
     one = placed("arrived", thing(1), "aislea", 0, 17, 1)
     await central.take([(topic(one), payload(one)), (f"{HOME}/state", state("online", now))])
     assert [segment.unequal(now + 4000.0) for segment in central.segments.values()] == [0.0]
+    figures = Figures(central, lambda: now)
+    figures.hear([Heard(f"{HOME}/state", state("online", now))])  # type: ignore[list-item]
+    told = {sample.name for family in figures.families() for sample in family.samples}
+    assert "readpoint_centre_unequal_seconds" in told
+    assert "readpoint_centre_accuracy_ratio" not in told
 
 
 async def test_a_gateway_that_is_no_more_is_no_longer_shown() -> None:
