@@ -194,15 +194,12 @@ async def _shown(_site: Site, _segment: str, folder: Path) -> AsyncIterator[Any]
 async def _changed(site: Site, segment: str, folder: Path) -> AsyncIterator[Any]:
     from gateway.messages import Composer  # noqa: PLC0415 - only where no gateway runs
     from gateway.outbox import database  # noqa: PLC0415 - same
+    from gateway.outbox.inspect import owned  # noqa: PLC0415 - same
     from gateway.outbox.store import open_outbox  # noqa: PLC0415 - same
 
     if not (folder / database.FILE).is_file():
         raise OutboxError(f"{folder}: there is no outbox here; is state_dir right, and did this segment ever run?")
-    owner = folder.stat().st_uid
-    if os.geteuid() != owner:
-        raise OutboxError(
-            f"{folder} is of user {owner}: ask as that user, so that the gateway can open its files again"
-        )
+    owned(folder)
     loss = Composer(site.gateway, segment, {}).loss
     async with open_outbox(folder, segment, site.segments[segment].outbox, declare=loss) as outbox:
         yield outbox, outbox.presence()

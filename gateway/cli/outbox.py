@@ -5,9 +5,12 @@ The running gateway is asked; where none runs and the site file is named, the fi
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import datetime as dt
+import os
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -186,7 +189,7 @@ def _offline(path: Path, question: Question) -> Iterator[bytes]:
     try:
         with stopped(path, change=change) as rows:
             yield from _looked_up(rows, path, question)
-    except OutboxError as error:
+    except (OutboxError, ValueError) as error:
         raise click.ClickException(str(error)) from None
 
 
@@ -197,9 +200,7 @@ def _looked_up(rows: Stopped, path: Path, question: Question) -> Iterator[bytes]
             for entry in rows.rows(*named):
                 yield msgspec.json.encode(entry._asdict())
         case protocol.OutboxResend():
-            selection = Selection(reason=question.reason, since=question.since)
-            count = rows.resend(selection, dry_run=question.dry_run)
-            yield msgspec.json.encode({"resent": count, "dryRun": question.dry_run})
+            yield _resent(rows, path if path.is_dir() else path.parent, question)
         case protocol.OutboxShow():
             row = (
                 rows.find(uuid.UUID(question.id)) if question.id else rows.show(question.epoch, question.sequence or 0)
@@ -207,6 +208,18 @@ def _looked_up(rows: Stopped, path: Path, question: Question) -> Iterator[bytes]
             if row is None:
                 raise click.ClickException(f"{path}: no such event in this outbox")
             yield row.payload
+
+
+def _resent(rows: Stopped, folder: Path, question: protocol.OutboxResend) -> bytes:
+    """Noted beside the outbox before anything is changed, as the running gateway does."""
+    from gateway import audit  # noqa: PLC0415 - only where no gateway runs
+
+    selection = Selection(reason=question.reason, since=question.since)
+    count = rows.resend(selection, dry_run=True)
+    if count and not question.dry_run:
+        asyncio.run(audit.Asked(folder, time.time(), os.getuid(), question).begin())
+        count = rows.resend(selection)
+    return msgspec.json.encode({"resent": count, "dryRun": question.dry_run})
 
 
 def _one_form(*, as_json: bool, as_csv: bool) -> None:

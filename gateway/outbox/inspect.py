@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 import uuid
@@ -92,8 +93,10 @@ class Stopped:
 def stopped(path: Path, *, change: bool = False) -> Iterator[Stopped]:
     """Open the outbox in a folder, or the file of a copied one. `OutboxLocked` while a gateway runs on it.
 
-    It is opened for reading only, unless to `change` it.
+    It is opened for reading only, unless to `change` it, which only its owner may.
     """
+    if change and path.exists():
+        owned(path)
     folder, path = (None, path) if path.is_file() else (path, path / database.FILE)
     if not path.is_file():
         raise OutboxError(f"{path}: there is no outbox here; is state_dir right, and did this segment ever run?")
@@ -107,6 +110,13 @@ def stopped(path: Path, *, change: bool = False) -> Iterator[Stopped]:
                 yield Stopped(connection)
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise _refusal(path, error) from error
+
+
+def owned(path: Path) -> None:
+    """`OutboxError` unless that is ours: files that another user makes beside it, root too, shut the gateway out."""
+    owner = path.stat().st_uid
+    if os.geteuid() != owner:
+        raise OutboxError(f"{path} is of user {owner}: ask as that user, so that the gateway can open its files again")
 
 
 def _refusal(path: Path, error: sqlite3.DatabaseError | UnicodeDecodeError) -> OutboxError:

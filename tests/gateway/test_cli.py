@@ -212,10 +212,34 @@ def test_dead_letters_of_a_stopped_gateway_are_listed_and_sent_again(site: Path,
         assert len(readpoint("outbox", "dead", "--json", "--since", since, *named).stdout.splitlines()) == 2
     again = ["outbox", "resend", "--reason", "0x99", *named]
     assert readpoint(*again, "--dry-run").stdout == "1 events would be sent again\n"
+    audited = folder / "audit.jsonl"
+    assert not audited.exists()
+    audited.symlink_to("/dev/full")
+    assert "nothing was changed, for it cannot be noted who did" in readpoint(*again).stderr
+    audited.unlink()
     assert readpoint(*again).stdout == "1 events are pending again\n"
     assert readpoint(*again).stdout == "0 events are pending again\n"
+    [noted] = map(json.loads, audited.read_text().splitlines())
+    assert (noted["uid"], noted["asked"]["verb"], noted["asked"]["reason"]) == (os.getuid(), "outbox.resend", "0x99")
     pending = readpoint("outbox", "list", "--state", "pending", "--json", *named)
     assert [json.loads(line)["sequence"] for line in pending.stdout.splitlines()] == [1, 3]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving files to another user needs root")
+@pytest.mark.parametrize("named", ["folder", "file"])
+def test_another_user_makes_no_file_beside_a_stopped_outbox(tmp_path: Path, named: str) -> None:
+    folder = tmp_path / "rfid"
+    asyncio.run(_give_up(folder))
+    asked = folder if named == "folder" else folder / "outbox.db"
+    os.chown(asked, 65534, -1)
+    before = sorted(folder.iterdir())
+    done = readpoint("outbox", "resend", "--file", asked)
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"Error: {asked} is of user 65534: ask as that user, so that the gateway can open its files again\n",
+    )
+    assert sorted(folder.iterdir()) == before
+    assert readpoint("outbox", "resend", "--dry-run", "--file", asked).stdout == "2 events would be sent again\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
