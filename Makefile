@@ -43,7 +43,7 @@ bench: $(VENV)/.dev  ## every figure of docs/performance.md
 soak: $(VENV)/.dev  ## the long runs
 	@scripts/debian-packages
 	@scripts/fuzz-packages
-	$(BIN)/python -m pytest $(TESTS) -m soak --durations=20
+	$(BIN)/python -m pytest $(TESTS) -m soak --durations=20 -rP
 
 format:  ## put ruff's formatting and fixes in place
 	$(BIN)/ruff check --fix .
