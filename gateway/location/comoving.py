@@ -44,7 +44,7 @@ MOST: Final = 4000
 ROUNDS: Final = 4
 """Times that all are asked, at most, with whom they were."""
 
-LIKE: Final = 3
+LIKE: Final = 2
 """Tags of a load from which is known what is like them."""
 
 CLOSE: Final = 0.2

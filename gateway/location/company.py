@@ -236,7 +236,7 @@ def loads(company: list[Evidence]) -> list[list[Evidence]]:
     load = (
         _moving([one for one in company if not one.tag.parked], left=lambda one: one.known and not one.tag.rest) + stood
     )
-    met = _met(load) if 2 * len(stood) <= len(load) else []
+    met = _met(load) if 2 * len(stood) < len(load) else []
     return met or [load][: len(load)]
 
 
