@@ -47,6 +47,9 @@ FLAT: Final = 5.0
 MANY: Final = 10
 """Reads of one antenna from which that can be said."""
 
+STANDS: Final = 3.0
+"""dB above the mean level of one that stands, which its noise hardly reaches."""
+
 CHUNK: Final = 3
 """Reads that are averaged, at least, to see that change."""
 
@@ -141,6 +144,25 @@ def weigh(tag: Crossing, run: Run, sides: Mapping[int, Side | None]) -> Evidence
         (_peak(run, levels, sides, "inside"), _peak(run, levels, sides, "outside")),
         *_swing(run, levels, sides),
     )
+
+
+def arrival(run: Run, since: float, sides: Mapping[int, Side | None], tag: Crossing) -> Evidence:
+    """What a run says of the way to where the tag stands since: only what was heard louder than it is heard there. If
+    it surely stood before, too, all of it."""
+    come = [one for one in run if one.time <= since]
+    whole = weigh(tag, come, sides)
+    if whole.flat:
+        return whole
+    stands: dict[int, list[float]] = {}
+    for one in run[len(come) :]:
+        stands.setdefault(one.letter, []).append(one.level)
+    least = {letter: sum(levels) / len(levels) + STANDS for letter, levels in stands.items()}
+    louder = [one for one in come if one.level >= least.get(one.letter, NO_LEVEL)]
+    if len(louder) < MANY:
+        return whole
+    way = weigh(tag, louder, sides)
+    names = ("centre", "middle", "spread", "apart", "noise", "powers")
+    return msgspec.structs.replace(whole, **{name: getattr(way, name) for name in names}) if way.both else whole
 
 
 def _apart(

@@ -17,7 +17,7 @@ from gateway.location.admission import Admission
 from gateway.location.again import NEAR, RISE, counted
 from gateway.location.company import Decided, companies, firm, gone, handful, loads, moved, settles, way
 from gateway.location.crossing import QUIET, WINDOW, Crossing
-from gateway.location.evidence import PEAK, Evidence, peaks_until, pool, weigh
+from gateway.location.evidence import PEAK, Evidence, arrival, peaks_until, pool, weigh
 from gateway.location.floor import Floor, Place
 from gateway.location.gate import GateState
 from gateway.location.legs import legs
@@ -237,9 +237,12 @@ class Portal:
         """The tag is not heard any more, or stands: what was heard of it waits for its company."""
         self._leave(tag)
         tag.waiting = True
-        since = tag.last - WINDOW if tag.parked and until == math.inf else -math.inf
-        run = [read for read in tag.run() if since <= read.time <= until]
-        self._waiting[tag.identity.uri] = weigh(tag, run, self._sides)
+        if until < math.inf:
+            found = arrival(tag.run(), until, self._sides, tag)
+        else:
+            since = tag.last - WINDOW if tag.parked else -math.inf
+            found = weigh(tag, [read for read in tag.run() if read.time >= since], self._sides)
+        self._waiting[tag.identity.uri] = found
         self._look_at = min(self._look_at, now + LOOK if len(self._waiting) < CROWD else now)
 
     def _leave(self, tag: Crossing) -> None:
