@@ -50,11 +50,8 @@ def legs(company: Sequence[Evidence], sides: Mapping[int, Side | None], depth: i
         if min(sum(len(one.run) for one in part) for part in (before, after)) < ENOUGH:
             continue
         first, second = sorted((pool(before), pool(after)), key=lambda leg: abs(leg.score))
-        if (
-            abs(first.score) >= least
-            and abs(second.score) >= (least or clear(second))
-            and first.score * second.score < 0.0
-        ):
+        sure = abs(first.score) >= (least or clear(first) / 2.0) and abs(second.score) >= (least or clear(second))
+        if sure and first.score * second.score < 0.0:
             return legs(before, sides, depth - 1) + legs(after, sides, depth - 1)
     return whole
 
