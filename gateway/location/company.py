@@ -209,7 +209,20 @@ def gone(company: list[Evidence], sides: Mapping[int, Side | None]) -> list[Evid
     two = _apart_by([away, [one for one in company if fades[id(one)] < FADE / 2.0]])
     load = two[0] if two else company
     faded = sorted(fades[id(one)] for one in load)
-    return load if faded[len(faded) // 2] >= FADE else []
+    return load if faded[len(faded) // 2] >= FADE and _beyond(load, came, sides) else []
+
+
+def _beyond(load: list[Evidence], came: Side, sides: Mapping[int, Side | None]) -> bool:
+    """Whether it is heard better by now on the side it goes to: between antennas that look away both lose it."""
+    sums = {True: [0.0, 0], False: [0.0, 0]}
+    for one in load:
+        for read in one.run:
+            if read.time > one.last - LATELY:
+                mine = sums[sides.get(read.letter) == came]
+                mine[0] += 10.0 ** (read.level / 10.0)
+                mine[1] += 1
+    (near, here), (far, there) = sums[True], sums[False]
+    return not here or (there > 0 and far / there >= near / here)
 
 
 def _apart_by(groups: list[list[Evidence]]) -> list[list[Evidence]]:

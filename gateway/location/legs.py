@@ -63,18 +63,25 @@ def _part(company: Sequence[Evidence], sides: Mapping[int, Side | None], cut: fl
 
 def _cuts(company: Sequence[Evidence], sides: Mapping[int, Side | None]) -> Iterator[tuple[float, float]]:
     """When it was heard least between two times at which it was heard well, and the least score of a leg then: by a
-    side, or by both, which leaves less to doubt."""
+    side while the other heard it better, for it was there, or by both, which leaves less to doubt."""
     begin = min(one.first for one in company)
     count = min(int((max(one.last for one in company) - begin) / BIN) + 1, BINS)
     if count < 4 * SMOOTH:
         return
-    inside, outside = (_dips(power) for power in _powers(company, sides, begin, count))
+    powers = _powers(company, sides, begin, count)
+    inside, outside = map(_dips, powers)
     both = BOTH + ALONE / math.sqrt(len(company))
-    for dip, by, least in ((outside, DIP, LEG), (inside, DIP, LEG), (list(map(min, inside, outside)), both, 0.0)):
+    beyond = [here >= there for here, there in zip(*powers, strict=True)]
+    for dip, by, least, there in (
+        (outside, DIP, LEG, beyond),
+        (inside, DIP, LEG, [not one for one in beyond]),
+        (list(map(min, inside, outside)), both, 0.0, [True] * count),
+    ):
         deepest = max(dip)
         if deepest >= 10.0 ** (by / 10.0):
             lowest = [at for at, deep in enumerate(dip) if deep >= deepest * (1.0 - 1e-9)]
-            yield begin + (lowest[len(lowest) // 2] + 0.5) * BIN, least
+            if there[lowest[len(lowest) // 2]]:
+                yield begin + (lowest[len(lowest) // 2] + 0.5) * BIN, least
 
 
 def _powers(
