@@ -184,6 +184,23 @@ def set_down(rnd: Random, door: Doorway) -> None:
         door.carry(pallet(rnd, f"d{number}", rnd.choice((1, 5, 20))), [(time, sign * x, y) for time, x, y in way])
 
 
+def taken_back(rnd: Random, door: Doorway) -> None:
+    """Loads are carried through, set down in the field for a while, and fetched back through the door."""
+    for number in range(2):
+        sign, speed, back = rnd.choice((-1, 1)), rnd.uniform(1.0, 2.5), rnd.uniform(1.0, 2.5)
+        there, stop, y = START + number * 300.0 + 8 / speed, rnd.uniform(1.5, 4.5), rnd.uniform(-1.5, 1.5)
+        up = there + stop / speed + 120.0
+        way = [
+            (there - 8 / speed, -8.0, 0.0),
+            (there, 0.0, 0.0),
+            (up - 120.0, stop, y),
+            (up, stop, y),
+            (up + stop / back, 0.0, 0.0),
+            (up + (stop + 8) / back, -8.0, 0.0),
+        ]
+        door.carry(pallet(rnd, f"d{number}", rnd.choice((1, 5, 20))), [(time, sign * x, y) for time, x, y in way])
+
+
 def beside(rnd: Random, door: Doorway) -> None:
     """Loads go through one of several doors side by side."""
     for number in range(4):
@@ -193,7 +210,8 @@ def beside(rnd: Random, door: Doorway) -> None:
 
 
 STORIES: Mapping[str, Story] = {
-    story.__name__: story for story in (crossing, turning, back_again, following, meeting, parked, set_down, beside)
+    story.__name__: story
+    for story in (crossing, turning, back_again, following, meeting, parked, set_down, taken_back, beside)
 }
 
 
@@ -219,9 +237,16 @@ def play(door: Doorway, *, phases: bool = True, until: float = 0.0) -> list[Tran
 
 
 def decide(
-    floor: Rules, heard: Iterable[Heard], *, phases: bool = True, until: float = 0.0, shuffle: Random | None = None
+    floor: Rules,
+    heard: Iterable[Heard],
+    *,
+    phases: bool = True,
+    until: float = 0.0,
+    shuffle: Random | None = None,
+    at_a_time: int = 10**6,
 ) -> list[Transition]:
-    """What the engine tells of these reads; reports come at each eighth of a second, `shuffle` mixes them."""
+    """What the engine tells of these reads; reports come at each eighth of a second, so many reads `at_a_time` at most,
+    and `shuffle` mixes them."""
     numbers = iter(range(10**9))
     engine = Engine(floor, identify, new_id=lambda _: f"passage-{next(numbers)}")
     said: list[Transition] = []
@@ -243,7 +268,9 @@ def decide(
         else:
             mixed.sort(key=attrgetter("reader"))
         for reader, batch in groupby(mixed, key=attrgetter("reader")):
-            take(engine.feed(reader, [_read(one, phases=phases) for one in batch], now))
+            reads = [_read(one, phases=phases) for one in batch]
+            for begin in range(0, len(reads), at_a_time):
+                take(engine.feed(reader, reads[begin : begin + at_a_time], now))
     reach(max(now + 120.0, until))
     return said
 

@@ -23,6 +23,9 @@ CLEAR: Final = 0.2
 ERROR: Final = 0.2
 """What of its error is added to that, up to half of it."""
 
+ASIDE: Final = 12.0
+"""dB by which one side hears better what turned before its antenna; of that half as much more is asked."""
+
 FIRM: Final = 0.5
 """Score from which one tag's own evidence counts against its company's, if that is `SURE` deviations from chance."""
 
@@ -262,7 +265,8 @@ def _moving(company: list[Evidence], left: Callable[[Evidence], bool] = lambda _
 def way(load: list[Evidence], *, one_sided: bool) -> list[Decided]:
     """Which way a load went, if any. `one_sided`: one side is enough to cross."""
     whole = pool(load)
-    if abs(whole.score) < clear(whole):
+    aside = sorted(abs(one.peaks[0] - one.peaks[1]) for one in load)[len(load) // 2] > ASIDE
+    if abs(whole.score) < clear(whole) + (CLEAR / 2.0 if aside else 0.0):
         return _vague(load, whole, one_sided=one_sided)
     return [Decided("in" if whole.score > 0.0 else "out", load, whole.centre, whole.spread)]
 
