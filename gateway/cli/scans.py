@@ -45,11 +45,7 @@ class _Line(NamedTuple):
 
 def read_scans(name: str, data: bytes) -> list[Scan]:
     """What was counted. click.ClickException names every line that is no identifier, the first of them one by one."""
-    if len(data) > LARGEST:
-        raise click.ClickException(f"{name}: more than {LARGEST >> 20} MiB: this is no count")
-    if data.startswith(_WORKBOOK):
-        raise click.ClickException(f"{name}: this is a workbook: save it as CSV, and name that file")
-    lines = list(_lines(data))
+    lines = list(_lines(text_of(name, data, "count")))
     if not lines:
         raise click.ClickException(f"{name}: is empty; if nothing was there to count, a line `epc` alone says so")
     scans, wrong = [], []
@@ -72,17 +68,23 @@ def _key(text: str) -> str:
     return scanned(text)
 
 
-def _lines(data: bytes) -> Iterator[_Line]:
+def _lines(text: str) -> Iterator[_Line]:
     """Lines that say something. 0x1D in an element string ends none, as `splitlines` would have it."""
-    text = _decoded(data)
     for number, line in enumerate(re.split(r"\r\n|\n|\r", text), 1):
         bare = line.strip(" \t\u00a0")
         if bare.strip(",;\t \"'") and not bare.startswith("#"):
             yield _Line(number, bare)
 
 
-def _decoded(data: bytes) -> str:
-    """UTF-8, with a BOM or without, what spreadsheets call Unicode (UTF-16), else what they call CSV (Windows-1252)."""
+def text_of(name: str, data: bytes, what: str) -> str:
+    """UTF-8, with a BOM or without, what spreadsheets call Unicode (UTF-16), else what they call CSV (Windows-1252).
+
+    click.ClickException where it is too large for `what` it should be, or a workbook.
+    """
+    if len(data) > LARGEST:
+        raise click.ClickException(f"{name}: more than {LARGEST >> 20} MiB: this is no {what}")
+    if data.startswith(_WORKBOOK):
+        raise click.ClickException(f"{name}: this is a workbook: save it as CSV, and name that file")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", "replace")
     try:

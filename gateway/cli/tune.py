@@ -130,13 +130,17 @@ def _counted(lines: Recordings, progress: Progress) -> Iterator[bytes]:
 
 
 def _walked(truth: Path, study: Study, zone: tzinfo) -> Truth:
-    from gateway.describe import printable  # noqa: PLC0415 - help needs none of it
+    from io import StringIO  # noqa: PLC0415 - help needs none of it
+
+    from gateway.cli.scans import LARGEST, text_of  # noqa: PLC0415 - same
+    from gateway.describe import printable  # noqa: PLC0415 - same
     from gateway.tuning.walk import parse_walk  # noqa: PLC0415 - same
 
     kinds = {port.read_point: "zone" for port in study.ports.values()}
     kinds |= {name: point.kind for each in study.segments for name, point in each.rules.read_points.items()}
-    with truth.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        walked = parse_walk(file, kinds, study.name)
+    with truth.open("rb") as file:
+        text = text_of(str(truth), file.read(LARGEST + 1), "walk")
+    walked = parse_walk(StringIO(text, newline=""), kinds, study.name)
     heard = {sample.object for sample in study.samples()}
     for name in walked:
         if name not in heard:

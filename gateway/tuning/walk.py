@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -28,6 +29,12 @@ COLUMNS = ("time", "object", "read_point")
 
 MOST = 200_000
 """Rows: more than a person walks in a year."""
+
+EARLIEST = 1e9
+"""Unix seconds of 2001: a smaller number is a spreadsheet's day, or hours and minutes, and no moment of a walk."""
+
+_SEP = re.compile(r"sep=([,;|\t])\s*", re.IGNORECASE)
+"""A spreadsheet's first line: what stands between columns."""
 
 _PROBLEMS = 20
 """Mistakes that are told at once."""
@@ -104,10 +111,14 @@ def _of_json(_: str, lines: Iterable[str]) -> Iterator[tuple[int, Sequence[str] 
 
 
 def _of_csv(first: str, lines: Iterable[str]) -> Iterator[tuple[int, Sequence[str]]]:
-    """The same; separated by semicolons where the header is, as spreadsheets may write."""
-    reader = csv.reader(lines, delimiter=";" if ";" in first else ",")
+    """The same; separated as the header is: by semicolons or tabs, as spreadsheets may write."""
+    sep = _SEP.fullmatch(first)
+    between = sep[1] if sep else next((one for one in ";\t" if one in first), ",")
+    reader = csv.reader(lines, delimiter=between)
     try:
-        order = _header(next(reader, []))
+        if sep:
+            next(reader)
+        order = _header(next(reader, []), reader.line_num)
         for row in _bounded(reader):
             cells = [cell.strip() for cell in row]
             if any(cells):
@@ -123,11 +134,12 @@ def _bounded(rows: Iterable[_T]) -> Iterator[_T]:
         yield row
 
 
-def _header(cells: list[str]) -> list[int]:
+def _header(cells: list[str], number: int) -> list[int]:
     names = [cell.strip().lower() for cell in cells]
     if sorted(names) != sorted(COLUMNS):
         shown = ",".join(names) or "nothing"
-        raise WalkError([f"1: the first line is {','.join(COLUMNS)}, separated by commas; this one is {shown}"])
+        wanted = f"{','.join(COLUMNS)}, separated by commas, semicolons or tabs"
+        raise WalkError([f"{max(number, 1)}: the first line is {wanted}; this one is {shown}"])
     return [names.index(column) for column in COLUMNS]
 
 
@@ -145,6 +157,10 @@ def _time(text: str) -> float:
         number = float(text)
     except ValueError:
         return seconds(text)
+    if number < EARLIEST:
+        raise ValueError(
+            f"time {text} is no Unix time (a spreadsheet's day?): write 2026-11-21T17:42:03+01:00, or Unix seconds"
+        )
     return seconds(number)
 
 

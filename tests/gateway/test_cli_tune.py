@@ -162,6 +162,7 @@ HEADER = "time,object,read_point\n"
         (HEADER + "1790000000,30361f9e5c07890000000001,aisle-x\n", "walk.csv:2: there is no read point 'aisle-x'; did"),
         (HEADER + "\nnoon,30361f9e5c07890000000001,aisle-a\n", "walk.csv:3: time 'noon' is no RFC 3339 time"),
         (HEADER + "nan,30361f9e5c07890000000001,aisle-a\n", "walk.csv:2: time nan is no time"),
+        (HEADER + "46348.4,30361f9e5c07890000000001,aisle-a\n", "walk.csv:2: time 46348.4 is no Unix time"),
         (HEADER + "1790000000,box seven,aisle-a\n", "walk.csv:2: object 'box seven' is neither a URI"),
         (HEADER + "1790000000,aisle-a\n", "walk.csv:2: 2 columns instead of 3"),
         (HEADER + "1790000000,30361f9e5c07890000000001,aisle-a\n", "none of its objects was read"),
@@ -192,6 +193,20 @@ def test_a_walk_on_another_clock_is_told(site: Path, tmp_path: Path) -> None:
     # What was worked out is shown, though it cannot be written.
     code, out, said = tune("--config", site, recording, "--output", tmp_path / "nowhere" / "tuned.yaml")
     assert (code, "keep the offsets" in out, "tuned.yaml: No such file" in said) == (1, True, True)
+
+
+def test_a_walk_is_read_as_a_spreadsheet_saves_it(site: Path, tmp_path: Path) -> None:
+    """Excel's "Unicode text" is UTF-16 with tabs."""
+    recording, truth = tmp_path / "dock.jsonl", tmp_path / "walk.csv"
+    recording.write_text(format_line("reader", Read("epc", sgtin_96(123456, 1), T0, 1, -50.0)) + "\n")
+    name = json.loads(recording.read_text())["epc"]
+    lines = "time\tobject\tread_point\r\n", f"{T0}\t{name}\taisle-a\r\n", f"{T0 + 60}\t{name}\taisle-b\r\n"
+    truth.write_text("".join(lines), encoding="utf-16", newline="")
+    code, out, said = tune("--config", site, "--truth", truth, recording)
+    assert (code, "1 of 2 rows are later" in said, "event F1" in out) == (0, True, True), said
+    truth.write_bytes(b"PK\x03\x04")
+    code, _, said = tune("--config", site, "--truth", truth, recording)
+    assert (code, "this is a workbook: save it as CSV" in said) == (1, True)
 
 
 def test_a_site_without_zones_and_a_recording_without_tags(site: Path, tmp_path: Path) -> None:

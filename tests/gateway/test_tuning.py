@@ -38,19 +38,42 @@ def test_a_walk_takes_both_times_both_names_and_any_order_of_rows_and_columns():
         "urn:30ab": [Change(1790000000.0, "a"), Change(1790000010.0, "b")],
         "urn:x:1": [Change(1790000020.5, None)],
     }
-    turned = parse_walk(["\ufeffread_point,time,object", "a,1,urn:x"], ZONES, str)
-    assert turned == {"urn:x": [Change(1.0, "a")]}
-    spreadsheet = parse_walk(["time;object;read_point\r\n", "1;urn:x;a\r\n", ";;\r\n"], ZONES, str)
-    assert spreadsheet == {"urn:x": [Change(1.0, "a")]}
+    turned = parse_walk(["\ufeffread_point,time,object", "a,1790000001,urn:x"], ZONES, str)
+    assert turned == {"urn:x": [Change(1790000001.0, "a")]}
+
+
+@pytest.mark.parametrize("between", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("named", [False, True])
+def test_a_walk_is_separated_as_a_spreadsheet_does(between, named):
+    lines = [
+        f"{between.join(row)}\r\n" for row in (["time", "object", "read_point"], ["1e9", "urn:x", "a"], ["", "", ""])
+    ]
+    if named:
+        lines.insert(0, f"sep={between}\r\n")
+    if named or between != "|":
+        assert parse_walk(lines, ZONES, str) == {"urn:x": [Change(1e9, "a")]}
+    with pytest.raises(WalkError, match=r"^[12]: the first line is time,object,read_point"):
+        parse_walk([*lines[:named], f"time{between}who\r\n", *lines], ZONES, str)
+
+
+@pytest.mark.parametrize("time", ["46348.4", "0", "-1790000000", "999999999", "0.7"])
+def test_a_day_of_a_spreadsheet_is_no_time(time):
+    """46348.4 is 2026-11-22 09:36 in the 1900 date system, and 1970-01-01 12:52:28 in Unix seconds."""
+    for lines in (
+        ["time,object,read_point", f"{time},urn:x,a"],
+        ["", f'{{"time": {time}, "epc": "30ab", "zone": "a"}}'],
+    ):
+        with pytest.raises(WalkError, match=rf"^2: time {time}.* is no Unix time .*: write 2026-11-21T17:42:03\+01:00"):
+            parse_walk(lines if lines[0] else [lines[1].replace(time, "1e9"), lines[1]], ZONES, lambda epc: epc.hex())
 
 
 def test_all_mistakes_of_a_walk_are_told_at_once():
     with pytest.raises(WalkError) as caught:
-        walk("1,urn:x,dock", "2,urn:x,a", "2026-09-21T14:13:30,urn:x,a")
+        walk("1e9,urn:x,dock", "1e9,urn:x,a", "2026-09-21T14:13:30,urn:x,a")
     assert [problem.split(":")[0] for problem in caught.value.problems] == ["2", "4"]
     assert "'dock' is a portal" in caught.value.problems[0]
     assert "has no offset" in caught.value.problems[1]
-    for rows in (["1,urn:x,\0"], ['1,"urn:x', "a", "b"], ["1,urn:x," + "a" * 200_000]):
+    for rows in (["1e9,urn:x,\0"], ['1e9,"urn:x', "a", "b"], ["1e9,urn:x," + "a" * 200_000]):
         with pytest.raises(WalkError, match=r"^\d+: "):
             walk(*rows)
 
@@ -65,9 +88,9 @@ def test_a_walk_is_also_what_a_simulated_floor_writes():
     bad = [
         '{"time": 1, "epc": "30ab"}',
         "{",
-        '{"time": 1, "epc": "x", "zone": "a"}',
+        '{"time": 1e9, "epc": "x", "zone": "a"}',
         "[]",
-        '{"time": "1", "epc": "30AB", "zone": "c"}',
+        '{"time": "1e9", "epc": "30AB", "zone": "c"}',
     ]
     with pytest.raises(WalkError) as caught:
         parse_walk([*lines, *bad], ZONES, str)
@@ -78,7 +101,7 @@ def test_a_walk_is_also_what_a_simulated_floor_writes():
 @given(
     st.lists(
         st.text(max_size=60)
-        | st.sampled_from(["time,object,read_point", "{", '{"time":1,"epc":"30","zone":"a"}', "1,urn:x,a"]),
+        | st.sampled_from(["time,object,read_point", "{", '{"time":1e9,"epc":"30","zone":"a"}', "1e9,urn:x,a"]),
         max_size=6,
     )
 )
