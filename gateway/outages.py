@@ -11,6 +11,9 @@ WELL = "online"
 BEGINNING = "connecting"
 """Neither well nor not: a first attempt is no outage."""
 
+CAUSES = 16
+"""Of one alarm, that have a line; further ones have none until it is over."""
+
 
 class Outages:
     """Who is out, and since when (`clock`: steady seconds). `fields` go with every line."""
@@ -21,6 +24,7 @@ class Outages:
         self._fields = fields
         self._since: dict[str, float] = {}
         self._said: dict[str, tuple[str, str]] = {}
+        self._alarms: dict[str, tuple[float, set[str]]] = {}
 
     def tell(self, who: str, state: str, cause: str = "", **fields: object) -> None:
         """`who` is now so; what is already known is not said again."""
@@ -37,6 +41,18 @@ class Outages:
         else:
             self._since[who] = self._clock()
             self._log.warning(f"{who}: {state}{because}", **fields)
+
+    def alarm(self, who: str, cause: str | None) -> None:
+        """An alarm stands for this cause: a line for each, once. None: it is over, which is a line too."""
+        if cause is None:
+            if who in self._alarms:
+                began, _ = self._alarms.pop(who)
+                self._log.info(f"{who}: over", seconds=round(self._clock() - began, 1), **self._fields)
+            return
+        _, known = self._alarms.setdefault(who, (self._clock(), set()))
+        if cause not in known and len(known) < CAUSES:
+            known.add(cause)
+            self._log.warning(f"{who}: {printable(cause)}", **self._fields)
 
     def keep(self, names: Collection[str]) -> None:
         """Forget all others: they are not there any more."""

@@ -146,7 +146,8 @@ async def _telling(parts: Parts, outages: Outages, pace: Pace, clock: Callable[[
     outage = partial(_uplink_is, parts.uplink, outages)
 
     def alarmed(alarm: str | None) -> None:
-        link.say("degraded" if alarm else "online", alarm or "")
+        if (alarm is None) == (link.now.state == "degraded"):  # an event where it begins and where it ends
+            link.say("degraded" if alarm else "online", alarm or "")
         outage()
 
     parts.uplink.on_alarm = alarmed
@@ -169,7 +170,7 @@ async def _repeat(
     while True:
         await asyncio.sleep(interval)
         troubled = [board.now for board in boards if board.now.state == "degraded"]
-        outages.keep({health.device for health in parts.devices.health} | {"uplink", "uplink alarm", "clock"})
+        outages.keep({health.device for health in parts.devices.health} | {"uplink", "clock"})
         for health in (*parts.devices.health, *troubled):
             message = whole(_draft(health, parts.composer, clock()))
             parts.uplink.publish_unstored("health", health.device, message)
@@ -183,7 +184,7 @@ def _uplink_is(link: Uplink, outages: Outages) -> None:
         return  # we go, and no outage begins
     outages.tell("uplink", status.state, status.cause)
     if status.state == "online":
-        outages.tell("uplink alarm", "degraded" if status.alarm else "online", status.alarm or "")
+        outages.alarm("uplink alarm", status.alarm)
 
 
 async def _follow(link: Uplink, outage: Callable[[], None]) -> None:

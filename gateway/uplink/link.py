@@ -102,7 +102,7 @@ class Uplink:
         self._topics: dict[tuple[str, str | None], str] = {}
         self._connection: Connection | None = None
         self.on_alarm: Callable[[str | None], None] | None = None
-        self._alarmed = False
+        self._alarmed: str | None = None
         self._started = clock()
         self._turned = asyncio.Event()
         self._state: State = "connecting"
@@ -329,10 +329,10 @@ class Uplink:
         turned.set()
 
     def _tell_alarm(self) -> None:
-        """Say once that there is one, and once that there is none any more."""
+        """Say what it is when that changes, and once that there is none any more."""
         alarm = self._alarm()
-        if (alarm is not None) != self._alarmed:
-            self._alarmed = alarm is not None
+        if alarm != self._alarmed:
+            self._alarmed = alarm
             if self.on_alarm is not None:
                 self.on_alarm(alarm)
 

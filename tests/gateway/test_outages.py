@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.outages import Outages
+from gateway.outages import CAUSES, Outages
 
 
 class Heard:
@@ -54,6 +54,32 @@ def test_what_is_well_from_the_start_says_nothing() -> None:
     outages.tell("uplink", "connecting")
     outages.tell("uplink", "online")
     assert heard.lines == []
+
+
+def test_an_alarm_is_a_line_a_cause_and_one_when_it_is_over() -> None:
+    heard, now = Heard(), [100.0]
+    outages = Outages(heard, lambda: now[0], segment="rfid")
+    for cause in (None, "nobody listens", "nobody listens", "no rights\n", "nobody listens", "no rights\n"):
+        outages.alarm("uplink alarm", cause)
+        now[0] += 10.0
+    outages.keep({"uplink"})
+    for cause in (None, None, "nobody listens"):
+        outages.alarm("uplink alarm", cause)
+    assert heard.lines == [
+        ("warning", "uplink alarm: nobody listens", {"segment": "rfid"}),
+        ("warning", "uplink alarm: no rights\\n", {"segment": "rfid"}),
+        ("info", "uplink alarm: over", {"seconds": 50.0, "segment": "rfid"}),
+        ("warning", "uplink alarm: nobody listens", {"segment": "rfid"}),
+    ]
+
+
+def test_an_alarm_whose_cause_never_is_the_same_fills_neither_memory_nor_journal() -> None:
+    heard = Heard()
+    outages = Outages(heard, lambda: 0.0)
+    for number in range(10 * CAUSES):
+        outages.alarm("uplink alarm", f"ack {number}")
+    outages.alarm("uplink alarm", None)
+    assert [level for level, _, _ in heard.lines] == ["warning"] * CAUSES + ["info"]
 
 
 def test_what_is_gone_is_forgotten() -> None:

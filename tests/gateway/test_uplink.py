@@ -175,11 +175,14 @@ async def test_requests_are_passed_on_and_nonsense_is_counted(mosquitto: Brokers
         centre.publish(f"{BASE}/ack", b'{"stream": "x", "epoch": 1, "upto": 9}', retain=True)
         site, segment = site_for(broker.port)
         async with uplink(site, segment, outbox, on_request=ask, version="1") as link:
+            told: asyncio.Queue[str | None] = asyncio.Queue()
+            link.on_alarm = told.put_nowait
             await centre.until(lambda: len(centre.states) == 1)
             for payload in (b'{"snapshot": "dock-99"}', b"\xff\x00", b'{"reboot": true}', b"[" * 9000):
                 centre.publish(f"{BASE}/request", payload)
             async with asyncio.timeout(30):
                 assert await asked.get() == Request(snapshot="dock-99")
+                assert await told.get() == "a request of the centre cannot be met: there is no dock-99"
             assert link.status.alarm == "a request of the centre cannot be met: there is no dock-99"
             centre.publish(f"{BASE}/ack", b'{"stream": "x", "epoch": 1, "upto": 1}')
             centre.publish(f"{BASE}/request", b'{"snapshot": "aisle-a"}')
@@ -188,8 +191,7 @@ async def test_requests_are_passed_on_and_nonsense_is_counted(mosquitto: Brokers
             centre.publish(f"{BASE}/request", b'{"state": true}')
             await centre.until(lambda: len(centre.states) == 2)
             async with asyncio.timeout(30):
-                while "it is for the stream 'x'" not in (link.status.alarm or ""):  # noqa: ASYNC110 - no event
-                    await asyncio.sleep(0.01)
+                assert "it is for the stream 'x'" in (await told.get() or ""), "what stands now, not only that one does"
             assert (link.status.requests, link.status.acks, link.status.ignored) == (2, 0, 7)
 
 
