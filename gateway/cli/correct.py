@@ -187,7 +187,10 @@ async def _shown(_site: Site, _segment: str, folder: Path) -> AsyncIterator[Any]
     from gateway.outbox.inspect import stopped  # noqa: PLC0415 - only where no gateway runs
 
     with stopped(folder) as rows:
-        yield _Still(rows), rows.present()
+        present = rows.present()
+        if rows.damaged:
+            click.echo(f"{rows.damaged} rows of what was present are damaged and left out", err=True)
+        yield _Still(rows), present
 
 
 @asynccontextmanager

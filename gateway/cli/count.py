@@ -142,6 +142,10 @@ def _stopped(site: Site, segment: Segment) -> _Floor:
                 if kinds.get(one.read_point) == "zone":
                     zones.setdefault(one.read_point, []).append(one.object.uri)
                     last[one.read_point] = max(one.last_seen, last.get(one.read_point, 0.0))
+            if rows.damaged:
+                click.echo(
+                    f"{segment.name}: {rows.damaged} rows of what was present are damaged and left out", err=True
+                )
     except OutboxError as error:
         fault = str(error)  # no matter, unless it is the one that is counted
     seen = {name: counting.Zone(observing=False, since=time) for name, time in last.items()}

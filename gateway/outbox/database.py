@@ -123,6 +123,7 @@ def _open(path: Path) -> sqlite3.Connection:
         _check_tables(connection, path, version)
         migrations.migrate(connection, str(path))
         _check_tables(connection, path, newest)
+        _check_texts(connection)
         _bring_in(connection)
     except BaseException:
         connection.close()
@@ -133,6 +134,12 @@ def _open(path: Path) -> sqlite3.Connection:
 def _check_tables(connection: sqlite3.Connection, path: Path, version: int) -> None:
     if not migrations.is_whole(connection, version):
         raise OutboxDamaged(f"{path}: its tables are not those that were made")
+
+
+def _check_texts(connection: sqlite3.Connection) -> None:
+    """Every start reads these; that a text is none, `quick_check` does not look at."""
+    for table in ("streams", "salvaged"):
+        connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - constants
 
 
 def _bring_in(connection: sqlite3.Connection) -> None:

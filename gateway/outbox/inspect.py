@@ -25,6 +25,8 @@ class Stopped:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._sql = connection
+        self.damaged = 0
+        """Rows of what was present that were not believed when it was asked for."""
 
     def rows(
         self,
@@ -63,7 +65,8 @@ class Stopped:
 
     def present(self) -> list[Present]:
         """What was present at the last commit."""
-        return Presence(self._sql).load()[0]
+        found, self.damaged = Presence(self._sql).load()
+        return found
 
     def payloads(self) -> Iterator[bytes]:
         """Every event in the file, as stored, oldest first."""

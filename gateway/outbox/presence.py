@@ -12,7 +12,7 @@ from typing import Any, Literal
 from gateway.churn import worn
 from gateway.model import Absent, Identity, Present, Work
 from gateway.outbox import bulk
-from gateway.outbox.seal import TOUCH, is_whole, seal
+from gateway.outbox.seal import TOUCH, is_likely, is_whole, seal
 
 LINGER = 0.5
 """Seconds an absence without an event waits for a commit, then for somebody to take its place, then for company.
@@ -109,7 +109,7 @@ class Presence:
         sealed = any(column[1] == "seal" for column in columns)  # a file that is only looked at may be of before
         with _any_text(self._sql):
             for row in self._sql.execute(_ALL.format(seal=", seal" if sealed else "")):
-                yield row[:10], not sealed or is_whole(row)
+                yield row[:10], is_whole(row) if sealed else is_likely(row)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

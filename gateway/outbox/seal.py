@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from functools import lru_cache
+from typing import Any
 from zlib import crc32
 
 TOUCH = (
@@ -46,6 +47,18 @@ def first(*values: object) -> int | None:
         return seal(*(value.decode() if isinstance(value, bytes) else value for value in values))  # type: ignore[arg-type]
     except (ValueError, OverflowError):
         return None
+
+
+_KINDS = (int, str, str, str, str, str | None, int | None, float, float, str | None)
+_END = 253_402_300_800.0
+"""Unix seconds at which the year 9999 ends: later there is no date."""
+
+
+def is_likely(row: tuple[Any, ...]) -> bool:
+    """Whether a row of before, without a seal, has values such as were written: a flipped bit may change a type."""
+    return all(isinstance(value, kind) for value, kind in zip(row, _KINDS, strict=True)) and (
+        0 <= row[7] < _END and 0 <= row[8] < _END
+    )
 
 
 @lru_cache(maxsize=1024)

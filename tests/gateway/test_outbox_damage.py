@@ -74,6 +74,19 @@ async def test_a_damaged_row_is_never_sent_and_its_number_is_declared(tmp_path, 
         assert loss.channel == "loss"
 
 
+@pytest.mark.parametrize("column", ["name", "machine"])
+async def test_a_name_of_a_stream_that_is_no_text_is_set_aside_by_the_first_start(tmp_path, column):
+    async with outbox_in(tmp_path) as outbox:
+        outbox.put(work(1))
+        await outbox.flush()
+        before = outbox.stream
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
+        connection.execute(f"UPDATE streams SET {column} = CAST(x'80ff41' AS TEXT)")
+    async with outbox_in(tmp_path) as outbox:
+        assert outbox.stream != before
+        assert [one.name[:6] for one in (tmp_path / "quarantine").iterdir()] == ["000001"]
+
+
 @contextmanager
 def largest_file(size: int):
     """Writes beyond that offset fail with EFBIG: an I/O error that is not a full disk."""

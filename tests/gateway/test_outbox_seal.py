@@ -195,6 +195,24 @@ def test_whatever_bit_has_flipped_in_a_file_of_version_4_it_upgrades_or_is_damag
     assert upgraded > 1000
 
 
+@pytest.mark.parametrize(
+    "change",
+    ["last_seen = NULL", "last_seen = 'x'", "since = 9e999", "last_seen = 1e300", "uri = NULL", "read_point = x'00'",
+     "kind = 7", "filter = 'x'", "read_point_kind = x'41'", "digital_link = 1.5"],
+)  # fmt: skip
+def test_who_asks_from_outside_is_told_of_a_damaged_row_of_version_4(tmp_path: Path, change: str) -> None:
+    """No seal tells of it, and no start has looked at the file."""
+    with closing(sqlite3.connect(tmp_path / database.FILE)) as connection, connection:
+        loose = OLD.read_text().replace("STRICT", "").replace(" TEXT NOT NULL", "").replace(" REAL NOT NULL", "")
+        connection.executescript(
+            loose.replace(" TEXT ", " ").replace(" TEXT,", ",").replace("filter INTEGER", "filter")
+        )
+        connection.execute(f"UPDATE presence SET {change} WHERE id = 1")
+    with stopped(tmp_path) as rows:
+        assert [one.read_point for one in rows.present()] == ["belt-1", "belt-2"]
+        assert rows.damaged == 1
+
+
 async def test_a_file_of_version_4_is_believed_and_sealed(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / database.FILE)) as connection:
         connection.executescript(OLD.read_text(encoding="utf-8"))
