@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import NamedTuple
 from gateway.outbox.claims import Claims
 from gateway.outbox.database import Life
 from gateway.outbox.ledger import DEAD, PENDING, Counts, Ledger, Loss
+from gateway.outbox.retention import STEP
 from gateway.outbox.room import is_full
 from gateway.outbox.salvage import Books, Chunk, Saved, stream_of
 from gateway.outbox.values import Row
@@ -71,10 +73,23 @@ class Restoring:
         except sqlite3.OperationalError as error:
             if not is_full(error):
                 raise
+            self._make_room()
             return None
         for rowid in pending[:1]:
             self._claims.reopen(rowid)
         return rows
+
+    def _make_room(self) -> None:
+        """Delete a step of what was sent: what is saved may not have been, and a chunk may need more than is kept free."""
+        try:
+            with self._ledger.transaction():
+                looked, _ = self._ledger.purge(math.inf, STEP)
+        except sqlite3.OperationalError as error:
+            if not is_full(error):
+                raise
+            return
+        if looked < STEP:
+            self._ledger.sweep_again()
 
 
 def restore(
