@@ -28,6 +28,9 @@ EXT4_IOC_SHUTDOWN = 0x8004587D
 SYNCED, JOURNAL_FLUSHED, AT_ONCE = range(3)
 """What is still done: everything, what is in the journal, nothing."""
 
+ROOM = 8 << 20
+"""So much that nothing has to go for want of it."""
+
 _BOUND = 60.0
 _IMAGE = 32 << 20
 
@@ -100,7 +103,8 @@ def cut_power(folder: Path, disk: Ext4, cuts: int) -> tuple[Ledger, float, Count
     hows: Counter[int] = Counter()
     with Nursery() as nursery:
         for life in range(cuts):
-            process = nursery.begin(Life(str(disk.at / "box"), str(folder / f"{life}.diary"), 5 + life * APART))
+            orders = Life(str(disk.at / "box"), str(folder / f"{life}.diary"), 5 + life * APART, max_size=ROOM)
+            process = nursery.begin(orders)
             nursery.idle(luck.uniform(0.02, 0.3))
             how = luck.choice((AT_ONCE, AT_ONCE, JOURNAL_FLUSHED, SYNCED))
             disk.cut(how)
