@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from gateway import history
+from gateway import history, ids
 from gateway.identity import orphans
 from gateway.location import memory
 from gateway.outbox import recent
@@ -100,7 +100,8 @@ class Series:
     The first month counts nothing; half of a short run is its first month.
     """
 
-    def __init__(self, days: int) -> None:
+    def __init__(self, days: int, caps: Mapping[str, float] | None = None) -> None:
+        self._caps = {**CAPS, **(caps or {})}
         begin = 30 if days >= 120 else days // 2
         width = min(60, (days - begin) // 2)
         self._early, self._late = range(begin, begin + width), range(days - width, days)
@@ -118,7 +119,7 @@ class Series:
         found = {}
         for name, (early, late) in self._most.items():
             kind, _, what = name.partition(" ")
-            if late > max(early * _SHARE + _SLACK[kind], CAPS.get(what, 0)):
+            if late > max(early * _SHARE + _SLACK[kind], self._caps.get(what, 0)):
                 found[name] = early, late
         return found
 
@@ -133,6 +134,7 @@ CAPS = {
     "gateway.history.History._written": 2 * history._NAMES,
     "gateway.history.History._chunks": history.ROOM // 200,
     "gateway.identity.orphans.Orphans._known": orphans.MOST,
+    "gateway.ids.Ids._pool": 4 * ids._WORDS.size // 8,
     "gateway.identity.resolve.Resolver._old": IDENTITIES // 2,
     "gateway.identity.resolve.Resolver._young": IDENTITIES // 2,
     "gateway.location.memory.Memory._departed": memory._REMEMBERED,

@@ -45,6 +45,11 @@ class Length(NamedTuple):
         """The day on which it is damaged."""
         return self.days * 5 // 8
 
+    @property
+    def kept(self) -> int:
+        """Events of a day: sent ones stay as long, however late a busy machine has them confirmed."""
+        return 12 * self.tags
+
 
 FULL = Length(datetime(2027, 1, 1, tzinfo=UTC), 365, 2800, 48)
 SHORT = Length(datetime(2027, 3, 1, tzinfo=UTC), 40, 12, 4)
@@ -64,7 +69,7 @@ class Year:
         self._wire = Wire(self.books)
         self.box = Box(folder / "box", self.clock, self._broker.port, self.books)
         self._floor = Floor(length.tags, length.steps)
-        self.series = census.Series(length.days)
+        self.series = census.Series(length.days, {"events": length.kept, "outbox.db": length.kept * 2048})
         self._luck = random.Random(4)
         self.starts: list[float] = []
         self.cpu: list[float] = []
