@@ -80,7 +80,7 @@ class Restoring:
         return rows
 
     def _make_room(self) -> None:
-        """Delete a step of what was sent: what is saved may not have been, and a chunk may need more than is kept free."""
+        """Delete a step of what was sent: what is saved may not have been, and may need more than is kept free."""
         try:
             with self._ledger.transaction():
                 looked, _ = self._ledger.purge(math.inf, STEP)

@@ -18,7 +18,8 @@ from tests.ledger import Ledger
 from tests.outbox_lives import APART, Life, Nursery, kill, look, read
 
 QUICK = 300
-SOAK = 20_000
+SOAK = 24_000
+"""Asked for; where a life ends between them there are some fewer."""
 WORKS = 60
 FAILING = (16, 17, 18)
 """From which fdatasync on all of a life fail: the first of these that is a commit's, not the mark's beside the file."""
