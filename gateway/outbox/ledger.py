@@ -51,6 +51,8 @@ class Ledger:
         self._dropped = False
         self._last = 0
         self._swept = 0
+        self.written = 0
+        """Bytes of payloads handed to the file so far, as they are stored."""
         self._prefix = b'{"specversion":"1.0","stream":"%b","epoch":%d,"sequence":"' % (
             life.stream.encode(),
             life.epoch,
@@ -95,6 +97,8 @@ class Ledger:
             payload = b"%b%d%b%b}" % (prefix, last, clock_member, draft.body)
             rows.append(Row(base + last, draft.channel, draft.name, last, epoch, now, payload))
         if rows:
+            packed = [pack(row.payload) for row in rows]
+            self.written += sum(map(len, packed))
             bulk.insert(
                 self._sql,
                 "INSERT INTO events (id, epoch, sequence, state, stored, changed, crc, channel, name, payload)",
@@ -109,9 +113,9 @@ class Ledger:
                         checksum(row.channel, row.name, row.payload),
                         row.channel,
                         row.name,
-                        pack(row.payload),
+                        payload,
                     )
-                    for row in rows
+                    for row, payload in zip(rows, packed, strict=True)
                 ],
             )
             self._last = last

@@ -8,12 +8,10 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from gateway.outbox.room import is_full
-from gateway.outbox.values import Row
 
 _BLOCK = bytes(4096)
 """Written one by one: a file system that caches a larger piece as one may write it as one ever after."""
@@ -26,6 +24,7 @@ class Wal:
         self.size = size
         self._path = path
         self._page = page
+        self._written = 0
         # What a killed process left may still be in use, where the disk was too full to empty it.
         self._used = path.stat().st_size if path.exists() else 0
 
@@ -34,10 +33,10 @@ class Wal:
         """Time for a checkpoint: half is used, the other half is the next commit's."""
         return self._used >= self.size // 2
 
-    def note(self, rows: Sequence[Row], settled: int) -> None:
-        """A commit of these new rows and so many settled ones."""
-        pages = 5 + settled // 2 + sum(1 + len(row.payload) // (2 * self._page) for row in rows)
-        self._used += pages * self._page
+    def note(self, rows: int, written: int, settled: int) -> None:
+        """A commit of so many new rows and settled ones; `written`: bytes of payloads, as stored, by then in all."""
+        new, self._written = written - self._written, written
+        self._used += (5 + settled // 2 + rows) * self._page + new
 
     def emptied(self) -> None:
         """After a checkpoint: the next commit starts at the beginning."""

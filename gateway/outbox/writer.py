@@ -210,7 +210,7 @@ class Writer:
         self._commits += bool(rows or settled or batch)
         self._seen.clear()
         self._forget(settled)
-        self._wal.note(rows, sum(len(rowids) for rowids, _ in settled))
+        self._wal.note(len(rows), ledger.written, sum(len(rowids) for rowids, _ in settled))
         return rows
 
     def _settling(self, now: float) -> bool:
