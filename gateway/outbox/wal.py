@@ -36,7 +36,8 @@ class Wal:
     def note(self, rows: int, written: int, settled: int) -> None:
         """A commit of so many new rows and settled ones; `written`: bytes of payloads, as stored, by then in all."""
         new, self._written = written - self._written, written
-        self._used += (5 + settled // 2 + rows) * self._page + new
+        # Rather too much: what a full disk keeps from the file must not fill the log as well.
+        self._used += (5 + settled // 2 + 2 * rows) * self._page + new
 
     def emptied(self) -> None:
         """After a checkpoint: the next commit starts at the beginning."""
