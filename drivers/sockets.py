@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from drivers.observations import Disconnected, Unreachable
 
@@ -46,18 +47,17 @@ async def connected(
     loop = asyncio.get_running_loop()
     failure: OSError | None = None
     for family, kind, protocol, _, address in await resolved(host, port, socket.SOCK_STREAM):
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.setblocking(False)
-            bind(sock, interface)
-            await loop.sock_connect(sock, address)
-        except OSError as error:
-            sock.close()
-            failure = error
-        except BaseException:
-            sock.close()
-            raise
-        else:
+        with ExitStack() as undo:
+            sock = socket.socket(family, kind, protocol)
+            undo.callback(sock.close)
+            try:
+                sock.setblocking(False)
+                bind(sock, interface)
+                await loop.sock_connect(sock, address)
+            except OSError as error:
+                failure = error
+                continue
+            undo.pop_all()
             return sock
     raise Unreachable(
         f"{where or f'{host}:{port}'} does not take the connection: {words(failure)}; {advice}"

@@ -8,7 +8,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,16 +70,15 @@ class Listener:
         loop = asyncio.get_running_loop()
         while True:
             await self._free.acquire()
-            try:
-                taken, peer = await loop.sock_accept(listening)
-            except OSError as error:
-                self._free.release()
-                if error.errno in (errno.ECONNABORTED, errno.EPROTO):
-                    continue
-                raise Disconnected(f"no connection can be taken: {error.strerror}") from error
-            except BaseException:
-                self._free.release()
-                raise
+            with ExitStack() as undo:
+                undo.callback(self._free.release)
+                try:
+                    taken, peer = await loop.sock_accept(listening)
+                except OSError as error:
+                    if error.errno in (errno.ECONNABORTED, errno.EPROTO):
+                        continue
+                    raise Disconnected(f"no connection can be taken: {error.strerror}") from error
+                undo.pop_all()
             task = loop.create_task(self._welcome(taken, str(peer[0]), tls()))
             self._welcoming.add(task)
             task.add_done_callback(self._welcoming.discard)
@@ -192,18 +191,17 @@ def bound(settings: Settings, interface: str | None) -> socket.socket:
     """A listening socket on exactly that address. Raises `Unreachable` saying what to do."""
     host, port = settings.address
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listening.setblocking(False)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bind(listening, interface)
-        listening.bind((host, port))
-        listening.listen(_BACKLOG)
-    except OSError as error:
-        listening.close()
-        raise Unreachable(f"cannot listen on {settings.listen}: {_advice(error, port)}") from error
-    except BaseException:
-        listening.close()
-        raise
+    with ExitStack() as undo:
+        undo.callback(listening.close)
+        try:
+            listening.setblocking(False)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bind(listening, interface)
+            listening.bind((host, port))
+            listening.listen(_BACKLOG)
+        except OSError as error:
+            raise Unreachable(f"cannot listen on {settings.listen}: {_advice(error, port)}") from error
+        undo.pop_all()
     return listening
 
 

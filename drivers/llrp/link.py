@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from drivers.contract import Disconnected, Unreachable
@@ -75,11 +75,10 @@ async def connect(settings: Settings, *, interface: str | None, base: str) -> Li
     sock = await dialled(
         host, port, interface, within=settings.connect_timeout, advice="is the reader on, and LLRP enabled in it?"
     )
-    try:
+    with ExitStack() as undo:
+        undo.callback(sock.close)
         reader, writer = await _opened(sock, context, host, settings.connect_timeout)
-    except BaseException:
-        sock.close()
-        raise
+        undo.pop_all()
     link = Link(reader, writer)
     try:
         check_pinned(tls, writer.get_extra_info("ssl_object"), f"{host}:{port}")

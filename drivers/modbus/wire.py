@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
@@ -67,11 +68,11 @@ async def connect(settings: Settings, *, interface: str | None, base: str) -> Wi
     sock = await dialled(
         address.host, address.port, interface, within=settings.connect_timeout, advice=_ADVICE, where=str(address)
     )
-    try:
-        return await _stream(sock, address, context, settings)
-    except BaseException:
-        sock.close()
-        raise
+    with ExitStack() as undo:
+        undo.callback(sock.close)
+        wire = await _stream(sock, address, context, settings)
+        undo.pop_all()
+    return wire
 
 
 class _Stream(asyncio.Protocol):

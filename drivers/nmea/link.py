@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 from drivers import serial_lines
 from drivers.contract import Disconnected, Unreachable
@@ -50,19 +50,18 @@ async def _listening(where: Address, interface: str | None) -> socket.socket:
     """Where datagrams come in. A name must be one of this machine."""
     family, kind, protocol, _, address = (await resolved(where.host, where.port, socket.SOCK_DGRAM))[0]
     sock = socket.socket(family, kind, protocol)
-    try:
-        sock.setblocking(False)
-        bind(sock, interface)
-        sock.bind(address)
-    except OSError as error:
-        sock.close()
-        raise Unreachable(
-            f"{where} cannot be listened on: {words(error)}; "
-            "is it an address of this machine (ip address), and no other program there?"
-        ) from error
-    except BaseException:
-        sock.close()
-        raise
+    with ExitStack() as undo:
+        undo.callback(sock.close)
+        try:
+            sock.setblocking(False)
+            bind(sock, interface)
+            sock.bind(address)
+        except OSError as error:
+            raise Unreachable(
+                f"{where} cannot be listened on: {words(error)}; "
+                "is it an address of this machine (ip address), and no other program there?"
+            ) from error
+        undo.pop_all()
     return sock
 
 

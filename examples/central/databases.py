@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
@@ -28,11 +28,10 @@ class Sqlite:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         self._sql.execute("BEGIN IMMEDIATE")
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._sql.execute, "ROLLBACK")
             yield
-        except BaseException:
-            self._sql.execute("ROLLBACK")
-            raise
+            undo.pop_all()
         self._sql.execute("COMMIT")
 
     async def close(self) -> None:

@@ -253,7 +253,7 @@ def loads(company: list[Evidence]) -> list[list[Evidence]]:
         _moving([one for one in company if not one.tag.parked], left=lambda one: one.known and not one.tag.rest) + stood
     )
     met = _met(load) if 2 * len(stood) < len(load) else []
-    return met or [load][: len(load)]
+    return met or ([load] if load else [])
 
 
 def _moving(company: list[Evidence], left: Callable[[Evidence], bool] = lambda _: False) -> list[Evidence]:

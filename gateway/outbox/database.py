@@ -6,6 +6,8 @@ import hashlib
 import os
 import secrets
 import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -114,7 +116,8 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 def _open(path: Path) -> sqlite3.Connection:
     path.touch(mode=0o600)
     connection = sqlite3.connect(path, isolation_level=None)
-    try:
+    with ExitStack() as undo:
+        undo.callback(connection.close)
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         newest = max(migrations.scripts())
         version = migrations.identify(connection, str(path), newest)
@@ -125,9 +128,7 @@ def _open(path: Path) -> sqlite3.Connection:
         _check_tables(connection, path, newest)
         _check_texts(connection)
         _bring_in(connection)
-    except BaseException:
-        connection.close()
-        raise
+        undo.pop_all()
     return connection
 
 
@@ -162,15 +163,26 @@ def begin(
 
     `floor` is an epoch and a row id that were used before, whatever the file says.
     """
+    with transaction(connection):
+        return _begin(connection, segment, hashlib.sha256(machine_id.encode()).hexdigest(), now, floor)
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing."""
     connection.execute("BEGIN IMMEDIATE")
-    try:
-        life = _begin(connection, segment, hashlib.sha256(machine_id.encode()).hexdigest(), now, floor)
+    with ExitStack() as undo:
+        undo.callback(_roll_back, connection)
+        yield
         connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
+        undo.pop_all()
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        # What broke the transaction is the error to show, not that it cannot be rolled back either.
+        with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
-        raise
-    return life
 
 
 def _begin(connection: sqlite3.Connection, segment: str, machine: str, now: float, floor: tuple[int, int]) -> Life:

@@ -6,7 +6,7 @@ import sqlite3
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from gateway.model import Draft
 from gateway.outbox import bulk
 from gateway.outbox.claims import Claims
-from gateway.outbox.database import Life
+from gateway.outbox.database import Life, transaction
 from gateway.outbox.packing import pack, readable
 from gateway.outbox.recent import Recent
 from gateway.outbox.values import STATES, Declare, Lane, LossReason, Row, State
@@ -75,18 +75,14 @@ class Ledger:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing, in the file and in the numbers kept beside it."""
-        kept = self._last, self._swept, self.counts
-        self._sql.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._sql.execute("COMMIT")
-        except BaseException:
-            self._last, self._swept, self.counts = kept
-            if self._sql.in_transaction:
-                # What broke the transaction is the error to show, not that it cannot be rolled back either.
-                with suppress(sqlite3.Error):
-                    self._sql.execute("ROLLBACK")
-            raise
+        with ExitStack() as undo:
+            undo.callback(self._put_back, self._last, self._swept, self.counts)
+            with transaction(self._sql):
+                yield
+            undo.pop_all()
+
+    def _put_back(self, last: int, swept: int, counts: Counts) -> None:
+        self._last, self._swept, self.counts = last, swept, counts
 
     def append(self, drafts: Iterable[Draft], now: float, clock: str) -> list[Row]:
         """Number the drafts and store them, in their order."""

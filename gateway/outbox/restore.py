@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NamedTuple
 
 from gateway.outbox.claims import Claims
-from gateway.outbox.database import Life
+from gateway.outbox.database import Life, transaction
 from gateway.outbox.ledger import DEAD, PENDING, Counts, Ledger, Loss
 from gateway.outbox.retention import STEP
 from gateway.outbox.room import is_full
@@ -25,7 +24,8 @@ class _Epoch(NamedTuple):
 
 def seed(connection: sqlite3.Connection, books: Books, now: float) -> None:
     """A new file knows the epochs of the damaged one, with no row of them yet; what follows is another stream."""
-    with _transaction(connection):
+    # All or nothing: of a file that knows some of its epochs, the next start would count on too low.
+    with transaction(connection):
         for name in dict.fromkeys(one.stream for one in books.epochs):
             connection.execute("INSERT INTO streams (name, machine, created) VALUES (?, '', ?)", (name, now))
         connection.executemany(
@@ -33,19 +33,6 @@ def seed(connection: sqlite3.Connection, books: Books, now: float) -> None:
             " VALUES (?, (SELECT id FROM streams WHERE name = ?), ?, ?, ?, ?, ?)",
             [(one.epoch, one.stream, one.started, one.base, one.last, one.last, one.confirmed) for one in books.epochs],
         )
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing: of a file that knows some of its epochs, the next start would count on too low."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 class Restoring:

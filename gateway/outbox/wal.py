@@ -37,7 +37,7 @@ class Wal:
         """A commit of so many new rows and settled ones; `written`: bytes of payloads, as stored, by then in all."""
         new, self._written = written - self._written, written
         # Rather too much: what a full disk keeps from the file must not fill the log as well.
-        self._used += (5 + settled // 2 + 2 * rows) * self._page + new
+        self._used += (4 + settled // 2 + 2 * rows) * self._page + new
 
     def emptied(self) -> None:
         """After a checkpoint: the next commit starts at the beginning."""
