@@ -123,16 +123,16 @@ async def test_a_full_disk_holds_works_back_until_there_is_room(small_disk):
     filler = small_disk / "somebody-else-s"
     filler.write_bytes(bytes(8 * MiB))
     async with outbox_in(small_disk / "rfid", Settings(linger=0.001)) as outbox:
-        for number in range(10_500):
+        for number in range(13_000):
             outbox.put(work(number))
         await until_full(outbox)
         assert "disk full" in outbox.stats.cause
-        assert outbox.stats.pending + outbox.backlog == 10_500
+        assert outbox.stats.pending + outbox.backlog == 13_000
         filler.unlink()
         await asyncio.wait_for(outbox.drained(1), BOUND)
         assert not outbox.stats.full
-        rows = await take_all(outbox, 10_500)
-        assert [row.sequence for row in rows] == list(range(1, 10_501))
+        rows = await take_all(outbox, 13_000)
+        assert [row.sequence for row in rows] == list(range(1, 13_001))
 
 
 @pytest.mark.root
