@@ -71,13 +71,19 @@ def test_tls_waits_for_the_last_time_that_was_seen(box: Box) -> None:
     assert later.wait() is None
 
 
-def test_a_time_service_is_believed_against_what_was_seen(box: Box) -> None:
-    """A clock that once stood in the future must not bar TLS until then."""
+def once_ahead(box: Box) -> ClockWatch:
+    """After a clock that stood in the future; it waits until then."""
     box.wall = NOON + 400 * DAY
     box.watch().write()
     box.wall = NOON
-    again = box.watch()
-    assert again.wait() is not None
+    watch = box.watch()
+    assert watch.wait() is not None
+    return watch
+
+
+def test_a_time_service_is_believed_against_what_was_seen(box: Box) -> None:
+    """A clock that once stood in the future must not bar TLS until then."""
+    again = once_ahead(box)
     box.kernel = Kernel(synchronized=True, offset=0.0)
     assert again.wait() is None
     again.write()
@@ -87,11 +93,7 @@ def test_a_time_service_is_believed_against_what_was_seen(box: Box) -> None:
 
 def test_who_deletes_the_file_is_believed_at_once(box: Box) -> None:
     """As the sentence says: no restart is needed."""
-    box.wall = NOON + 400 * DAY
-    box.watch().write()
-    box.wall = NOON
-    watch = box.watch()
-    assert watch.wait() is not None
+    watch = once_ahead(box)
     (box.folder / FILE).unlink()
     assert watch.wait() is None
     assert watch.state(box.wall) == "holdover"

@@ -78,7 +78,7 @@ class ThingsBoard:
     def __init__(self, folder: Path, broker: int, python: Path) -> None:
         self._folder = folder
         self._python = python
-        self._source = Mosquitto(folder / "source")
+        self._source = Mosquitto(folder / "source", extra="log_type all")
         self._source.start()
         self._process: asyncio.subprocess.Process | None = None
         self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
@@ -111,8 +111,8 @@ class ThingsBoard:
         (folder / "logs.json").write_text((shipped / "logs.json").read_text())
 
     async def start(self) -> None:
-        """Until it is connected to its source; without its broker it may not be, after a minute."""
-        before = self._arrivals()
+        """Until it has subscribed at its source; without its broker it may not have, after a minute."""
+        before = self._subscriptions()
         environment = {**os.environ, "TB_GW_CONFIG_DIR": str(self._folder / "config")}
         command = (str(self._python), "-m", "thingsboard_gateway.tb_gateway")
         with (self._folder / "log").open("ab") as log:
@@ -120,13 +120,12 @@ class ThingsBoard:
                 *command, cwd=self._folder, env=environment, stdout=log, stderr=log
             )
         for _ in range(600):
-            if self._arrivals() > before:
+            if self._subscriptions() > before:
                 break
             await asyncio.sleep(0.1)
-        await asyncio.sleep(2.0)  # it subscribes after that, and gives no sign of it
 
-    def _arrivals(self) -> int:
-        return sum("as peer " in line for line in self._source.log)
+    def _subscriptions(self) -> int:
+        return sum("Sending SUBACK to peer" in line for line in self._source.log)
 
     async def take(self, numbers: Sequence[int]) -> Sequence[int] | bool:
         """All of them: its source's broker keeps them until it has taken them."""
