@@ -11,6 +11,9 @@ WELL = "online"
 BEGINNING = "connecting"
 """Neither well nor not: a first attempt is no outage."""
 
+_RECOVERED = {"clock": "right again"}
+"""What is said of an end, where `online again` is not the word."""
+
 CAUSES = 16
 """Of one alarm, that have a line; further ones have none until it is over."""
 
@@ -35,7 +38,7 @@ class Outages:
         because = f": {printable(cause)}" if cause else ""
         if state == WELL and who in self._since:
             lasted = round(self._clock() - self._since.pop(who), 1)
-            self._log.info(f"{who}: online again{because}", seconds=lasted, **fields)
+            self._log.info(f"{who}: {_RECOVERED.get(who, 'online again')}{because}", seconds=lasted, **fields)
         elif state in (WELL, BEGINNING) or who in self._since:
             self._log.debug(f"{who}: {state}{because}", **fields)
         else:

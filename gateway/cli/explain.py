@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from gateway.cli.files import write
 from gateway.cli.options import DurationType
 from gateway.cli.recordings import Recordings
 from gateway.cli.sockets import Where, segment_options
@@ -158,7 +159,7 @@ def _draw(file: Path, traces: dict[str, Trace], zone: tzinfo) -> None:
 
     for name, trace in traces.items():
         path = file if len(traces) == 1 else file.with_stem(f"{file.stem}-{name}")
-        path.write_text(draw(trace, zone), encoding="utf-8")
+        write(path, draw(trace, zone))
         click.echo(f"drawn into {path}", err=True)
 
 

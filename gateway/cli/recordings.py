@@ -18,6 +18,8 @@ LONGEST = 2**16
 """Bytes of one line: many times what the longest code needs. What has no line ends is no recording."""
 
 _GZIP = b"\x1f\x8b"
+_MARK = b"\xef\xbb\xbf"
+"""What some editors put before UTF-8 text."""
 
 
 def recordings_argument(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -72,8 +74,8 @@ class Recordings:
             if self._again:
                 file.seek(0)
             number = 0
-            for number, line in enumerate(_lines(name, file), 1):  # noqa: B007 - counted on
-                yield line
+            for number, line in enumerate(_lines(name, file), 1):
+                yield line.removeprefix(_MARK) if number == 1 else line
             before += number
             self.count = before
 

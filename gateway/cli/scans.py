@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 import click
 
+from gateway.cli.files import write
 from gateway.counting import Scan
 from gateway.identity.scanned import scanned
 
@@ -144,5 +146,6 @@ def _unquoted(text: str) -> str:
 
 def write_differences(path: Path, rows: Iterator[tuple[object, ...]]) -> None:
     """A table that spreadsheets open, with the columns of `rows`' first one."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows(rows)
+    write(path, table.getvalue())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.files import write
 from gateway.cli.options import PORT
 from gateway.cli.simulate_barcode import barcode
 from gateway.cli.simulate_ble import ble
@@ -112,7 +113,7 @@ def llrp(
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(options, floor))
     if truth is not None:
-        truth.write_text("".join(change.line() + "\n" for change in floor.tell(time.time())))
+        write(truth, "".join(change.line() + "\n" for change in floor.tell(time.time())))
 
 
 def _writable(file: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from gateway.cli.files import write
 from gateway.cli.recordings import Recordings, load_site, recordings_argument, site_of_recording
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def tune(
     else:
         print_proposal(proposal)
     if output is not None:
-        output.write_text(proposal.edited.text)
+        write(output, proposal.edited.text)
     return 0
 
 

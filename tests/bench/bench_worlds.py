@@ -1,7 +1,7 @@
 """How true zone decisions are, on floors with known truth: `python -m tests.bench.bench_worlds [SEEDS]`.
 
 Floors of our own (`worlds`), the same defaults everywhere, four rules side by side (`zone_rules`). Where the outside
-material lies beside the project, its public worlds too, through `readpoint replay`, and a real walk with a beacon.
+material lies beside the project, its public worlds too, through `readpoint replay`.
 """
 
 from __future__ import annotations

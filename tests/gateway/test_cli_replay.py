@@ -67,6 +67,14 @@ def test_several_files_are_one_recording_packed_or_not(site: Path, tmp_path: Pat
     assert (code, transitions(piped)) == (0, transitions(one))
 
 
+def test_a_byte_order_mark_before_a_recording_is_nothing(site: Path, tmp_path: Path) -> None:
+    parts = [tmp_path / "one.jsonl", tmp_path / "two.jsonl"]
+    parts[0].write_text("".join(walk()[:200]), encoding="utf-8-sig")
+    parts[1].write_text("".join(walk()[200:]), encoding="utf-8-sig")
+    code, out, err = replay("--config", site, *parts)
+    assert (code, transitions(out)) == (0, ["arrived", "departed", "arrived", "departed"]), err
+
+
 def test_a_bad_line_is_named_by_its_file(site: Path, tmp_path: Path) -> None:
     first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl.gz"
     first.write_text(line(0) + line(1))

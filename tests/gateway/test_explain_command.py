@@ -78,6 +78,13 @@ def test_a_person_reads_a_table_and_reasons_and_gets_a_picture_a_segment(here: P
         assert name in done.stderr
 
 
+def test_a_picture_that_has_no_room_is_named(here: Path) -> None:
+    (here / "why-rfid.svg").symlink_to("/dev/full")
+    done = explain(here, URN, *RECORDED, "--svg", "why.svg")
+    assert done.returncode == 1
+    assert done.stderr == "Error: why-rfid.svg: No space left on device\n"
+
+
 def test_a_script_reads_json(here: Path) -> None:
     done = explain(here, EPC, *RECORDED, "--segment", "rfid", "--json", "--every", "2s")
     [value] = [json.loads(line) for line in done.stdout.splitlines()]

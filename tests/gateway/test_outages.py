@@ -48,6 +48,14 @@ def test_an_outage_is_two_lines_however_its_causes_change() -> None:
     ]
 
 
+def test_a_clock_is_not_online_but_right() -> None:
+    heard = Heard()
+    outages = Outages(heard, lambda: 0.0)
+    outages.tell("clock", "degraded", "3 s off")
+    outages.tell("clock", "online")
+    assert [line for _, line, _ in heard.lines] == ["clock: degraded: 3 s off", "clock: right again"]
+
+
 def test_what_is_well_from_the_start_says_nothing() -> None:
     heard = Heard()
     outages = Outages(heard, lambda: 0.0)
