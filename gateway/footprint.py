@@ -16,6 +16,7 @@ LARGE = 256 * 2**10
 """Bytes from which a block is mapped by itself, and so goes back when it is freed. Left alone, glibc raises this."""
 
 _M_MMAP_THRESHOLD = -3
+_M_ARENA_MAX = -8
 
 _libc = ctypes.CDLL(None)
 _trim = getattr(_libc, "malloc_trim", None)
@@ -30,6 +31,8 @@ async def kept_small() -> AsyncIterator[None]:
     """
     if _set is not None:
         _set(_M_MMAP_THRESHOLD, LARGE)
+        # Threads that share one heap share its room, too: 1 MB where two are busy.
+        _set(_M_ARENA_MAX, 1)
     async with alongside(_keep_small(), "footprint"):
         yield
 

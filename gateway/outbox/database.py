@@ -19,7 +19,7 @@ FILE = "outbox.db"
 PAGE = 1024
 """Bytes a page of a new file: with an event or two a commit, what is written is the pages touched, not what changed."""
 
-_CACHE_KIB = 2048
+_CACHE_KIB = 1024
 _START = 2.0
 _PAUSE = 3600.0
 """Seconds out of use after which a file may have come back from a backup."""
