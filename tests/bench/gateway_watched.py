@@ -126,14 +126,13 @@ async def main() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     with Path(sys.argv[2]).open("w") as log:  # noqa: ASYNC230 - a page at a time into the cache
-        async with AsyncExitStack() as nest:
+        async with kept_small(), AsyncExitStack() as nest:
             for name in site.segments:
                 parts = await nest.enter_async_context(running(site, name, VERSION))
                 watch(parts, Stopwatches(log, name, every=every))
             gc.collect()
             gc.freeze()
-            async with kept_small():
-                await stop.wait()
+            await stop.wait()
 
 
 if __name__ == "__main__":
