@@ -47,6 +47,11 @@ class Post(msgspec.Struct, frozen=True, gc=False):
     content_type: str = EVENT_TYPE
     answered: asyncio.Future[int] | None = None
 
+    def answer(self, code: int) -> None:
+        """Tell who waits for it."""
+        if self.answered is not None and not self.answered.done():
+            self.answered.set_result(code)
+
 
 class _Flight(msgspec.Struct, frozen=True, gc=False):
     sent: float
@@ -139,8 +144,8 @@ class Sender:
         self._paused.clear()
         guilty = self._blame(flights) if broken else None
         for post in [*self._posts, *(flight.post for flight in flights)]:
-            if post is not None and post.answered is not None and not post.answered.done():
-                post.answered.set_result(FAILURE)
+            if post is not None:
+                post.answer(FAILURE)
         self._posts.clear()
         if claimed:
             with contextlib.suppress(OutboxError):  # its own failure tells itself, and forgets all claims
@@ -171,9 +176,10 @@ class Sender:
         return True
 
     def repeat(self, rows: Sequence[Row]) -> bool:
-        """Send these once more, as history, beside the outbox; False when there is no connection or no room."""
+        """Send these once more, as history, beside the outbox; False while something else waits to go beside it."""
         publications = group(rows, "historical", limit=self._limit, batch=self._settings.batch)
-        if len(self._posts) + len(publications) > _MAX_POSTS:
+        # One slice at a time: what waits here goes before live events, and on a slow line it would always be full.
+        if self._posts or len(publications) > _MAX_POSTS:
             return False
         said = [
             Post(
@@ -206,8 +212,8 @@ class Sender:
                 self._portion.fit(self._loop.time() - awaited)
                 self._turned = self._loop.time()
             if flight.publication is None:
-                if flight.post is not None and flight.post.answered is not None and not flight.post.answered.done():
-                    flight.post.answered.set_result(code)
+                if flight.post is not None:
+                    flight.post.answer(code)
                 continue
             self._answered(flight.publication, code, settled, self._loop.time() - flight.sent)
         if settled:
@@ -256,6 +262,7 @@ class Sender:
         self._tally.denied(code, self._loop.time())
         help_ = remedy(code)
         if help_ == "split":
+            self._paused.discard(publication.lane)  # it was the probe: the lane has its rights back
             self._split(publication, code)
             return
         if help_ == "pause":
@@ -312,9 +319,15 @@ class Sender:
             post = self._posts.popleft()
             assert self._connection is not None
             retain = post.retain and self._granted.retain
-            packet = self._connection.publish(post.topic, post.payload, post.content_type, retain=retain)
+            packet = None
+            if len(post.payload) > self._granted.maximum_packet - _PACKET_OVERHEAD:
+                self._tally.denied(PACKET_TOO_LARGE, self._loop.time())  # to send it would cost the connection
+            else:
+                packet = self._connection.publish(post.topic, post.payload, post.content_type, retain=retain)
             if packet is not None:
                 self._flights[packet] = _Flight(self._loop.time(), None, post)
+            else:
+                post.answer(FAILURE)
 
     def _send_claimed(self) -> None:
         now = self._loop.time()

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -14,32 +11,12 @@ import pytest
 
 from gateway.config.site import Outbox as OutboxSettings
 from gateway.outbox.store import Outbox, Selection, open_outbox
-from gateway.uplink.link import Uplink, uplink
+from gateway.uplink.link import uplink
 from simulators.mqtt_broker import Limits, Published, ScriptedBroker
 from tests.asking import asking
 from tests.brokers import IDENTITY, pending, site_for, subscriber, work
 from tests.engines import Engine, over_every_broker, over_every_broker_that_ends_the_older_connection, site_of
-
-
-def is_event(published: Published) -> bool:
-    return "/epcis/" in published.topic
-
-
-def sequences(published: list[Published]) -> list[int]:
-    """The sequence numbers in these publications, batches taken apart."""
-    found = []
-    for one in filter(is_event, published):
-        read = json.loads(one.payload)
-        found += [int(event["sequence"]) for event in (read if isinstance(read, list) else [read])]
-    return found
-
-
-@asynccontextmanager
-async def connected(broker: ScriptedBroker, outbox: Outbox, **settings: object) -> AsyncIterator[Uplink]:
-    async with uplink(*site_for(broker.port, **settings), outbox, version="1") as link:
-        async with asyncio.timeout(30):
-            await link.until(lambda status: status.state == "online")
-        yield link
+from tests.uplinks import connected, is_event, sequences
 
 
 @pytest.mark.parametrize("code", [0x80, 0x83, 0x97])
