@@ -47,10 +47,10 @@ def server_context(cert: str, key: str, ca: str | None, base: Path) -> ssl.SSLCo
 @contextmanager
 def _usable(files: Iterable[str | None], base: Path, refused: type[DriverError]) -> Iterator[None]:
     names = [name for name in files if name is not None]
-    for name in names:
-        if (base / name).exists() and not (base / name).is_file():
-            raise refused(f"the TLS files cannot be used: {name} is no file")  # a FIFO would stop the whole gateway
     try:
+        for name in names:
+            if (base / name).exists() and not (base / name).is_file():
+                raise refused(f"the TLS files cannot be used: {name} is no file")  # a FIFO would stop the whole gateway
         yield
     except OSError as error:
         raise refused(f"the TLS files cannot be used ({', '.join(names)}): {words(error)}") from error

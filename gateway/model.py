@@ -179,6 +179,12 @@ class Present(msgspec.Struct, frozen=True, gc=False):
         """When it was last seen there."""
         return Sighting(self.object.uri, self.read_point, self.last_seen, self.slot)
 
+    def until(self, now: float) -> Present:
+        """The same, as far as it can be known at `now`: a clock may be behind the one that wrote this."""
+        if self.last_seen <= now:
+            return self
+        return msgspec.structs.replace(self, since=min(self.since, now), last_seen=now)
+
 
 class Absent(msgspec.Struct, frozen=True, gc=False):
     """That what was `Present` no longer is, there: a checkpoint and a zone may both know one object."""

@@ -75,6 +75,8 @@ class Pipeline:
         self._committed = asyncio.Event()
         self._apart: float | None = None
         self._held_since = 0.0
+        self._reached: float | None = None
+        """The time up to which all was decided, or is just being."""
 
     async def run(self) -> None:
         """Until the inbox is closed and empty; what was put is then in the outbox's hands."""
@@ -86,7 +88,8 @@ class Pipeline:
                 await self._decide(received)
             self._follow_clock()
             if not self._inbox.waiting:
-                self._store(self._engine.advance(self._clock()))
+                self._reached = self._clock()
+                self._store(self._engine.advance(self._reached))
             await self._yield()
         self._store(self._engine.finish())
         self._outbox.touch(list(self._engine.sightings()))
@@ -113,6 +116,7 @@ class Pipeline:
         before, self._apart = self._apart, apart
         if before is not None and abs(apart - before) > SET:
             log.warning("the host's clock was set: what is present stays present", seconds=round(apart - before))
+            self._reached = None if self._reached is None else self._reached + apart - before
             self._store(self._engine.shift(apart - before))
 
     def _is_stored(self, events: int) -> None:
@@ -120,8 +124,11 @@ class Pipeline:
         self._committed.set()
 
     def apply(self, rules: Rules) -> None:
-        """New rules between two observations; presence is kept, what left the configuration departs."""
-        self._store(self._engine.replace(rules, self._clock()))
+        """New rules between two observations; presence is kept, what left the configuration departs.
+
+        What was read and still waits is not silent: no deadline after it fires.
+        """
+        self._store(self._engine.replace(rules, self._clock() if self._reached is None else self._reached))
 
     async def _decide(self, received: Received) -> None:
         for tap in self.taps:
@@ -129,7 +136,7 @@ class Pipeline:
         batch = received.batch
         observations = batch.observations
         # In the time of arrival, as `replay` does: no wait for the disk makes what was read meanwhile time out.
-        now = min(received.time, self._clock())
+        self._reached = now = min(received.time, self._clock())
         if not isinstance(observations, Reads) and Measurement in set(map(type, observations)):
             observations = await self._measured(received.device, observations, now)
         size = len(observations)

@@ -78,16 +78,16 @@ class _Posts:
     """Batches as they come, until the listener fails."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.Queue[Batch | DriverError] = asyncio.Queue()
+        self._queue: asyncio.Queue[Batch | BaseException] = asyncio.Queue()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Batch:
         item = await self._queue.get()
-        if isinstance(item, DriverError):
-            raise item
-        return item
+        if isinstance(item, Batch):
+            return item
+        raise item
 
     def begin(self) -> None:
         """A failure of before is over; batches nobody took are still due."""
@@ -101,7 +101,7 @@ class _Posts:
 
     def ended(self, serving: asyncio.Task[None]) -> None:
         error = None if serving.cancelled() else serving.exception()
-        if isinstance(error, DriverError):
+        if error is not None:
             self._queue.put_nowait(error)
 
 

@@ -18,15 +18,13 @@ from gateway.explain.trace import Seen, Trace
 from gateway.location.again import NEAR
 from gateway.location.company import CLEAR
 from gateway.location.crossing import QUIET, Crossing, Heard
+from gateway.location.doppler import true_shift
 from gateway.location.evidence import Evidence, pool, weigh
 from gateway.location.floor import NO_LEVEL
 from gateway.location.neighbours import AROUND, strength
 from gateway.location.portal import IDLE, STANDING
 from gateway.location.zone import NOMINAL
 from gateway.model import Side, Transition
-
-_FASTEST = 10_000.0
-"""Hz: nothing in a hall moves so fast."""
 
 
 class Flank(NamedTuple):
@@ -98,7 +96,7 @@ def _weighed(trace: Trace, reads: Sequence[Seen]) -> Evidence:
             one.time,
             numbers[one.device, str(one.antenna), one.side],
             NO_LEVEL if one.level is None else one.level,
-            one.doppler if one.doppler is not None and abs(one.doppler) < _FASTEST else math.nan,
+            true_shift(one.doppler),
         )
         for one in reads
     )

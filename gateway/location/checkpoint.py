@@ -337,9 +337,9 @@ class Checkpoint:
         if self._watch.observed(last):
             return last + window
         silence = self._watch.silence(self._letters, last)
-        if silence.blind is None:
-            return max(last, silence.back) + window
-        return max(silence.blind, last) + max(self._point.freeze_max, window)
+        most = max(self._point.freeze_max, window)
+        due = max(last, silence.back) + window if silence.blind is None else max(silence.blind, last) + most
+        return min(due, self._watch.longest(last, window, most))
 
     def shift(self, by: float, now: float) -> None:
         """The host's clock was set: what is quiet stays so for as long as it would have."""
@@ -356,8 +356,7 @@ class Checkpoint:
 
     def replace(self, point: ReadPoint, now: float) -> None:
         """New rules for the same read point: what is quiet stays so."""
-        if point.gate != self._point.gate:
-            self.gate = GateState.of(point)
+        self.gate = GateState.of(point, self.gate)
         self._take(point)
         self._peaks.replace(point.peak_wait)
         self._rounds.put_all(self._objects.values(), now)

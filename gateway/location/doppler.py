@@ -22,6 +22,15 @@ DEPENDENT: Final = 2.0
 """Reads that say as much as an independent one."""
 
 
+FASTEST: Final = 10_000.0
+"""Hz: nothing in a hall moves so fast."""
+
+
+def true_shift(said: float | None) -> float:
+    """What a reader said of a read's shift; NaN where that is nothing, or cannot be."""
+    return said if said is not None and abs(said) < FASTEST else math.nan
+
+
 def apart(run: Run, sides: Mapping[int, Side | None]) -> tuple[float, float] | None:
     """By how much inside was passed after outside (s), and the variance of that; None if shifts do not say."""
     passed = [_closest(run, sides, outside=outside) for outside in (False, True)]

@@ -17,13 +17,13 @@ from gateway.location.admission import Admission, Met
 from gateway.location.checkpoint import Checkpoint, plain
 from gateway.location.floor import NO_LEVEL, STRONGEST, WEAKEST, Floor, Place
 from gateway.location.gate import GateState
-from gateway.location.outcome import Counts, Outcome, key
+from gateway.location.outcome import Counts, Outcome, gone, key
 from gateway.location.portal import Portal
 from gateway.location.presence import Zones
 from gateway.location.repeats import Antennas
 from gateway.location.steps import NEAR, Hear, Steps, step_before, step_from
 from gateway.location.watch import Watch
-from gateway.model import Absent, Identity, Present, ReadPoint, Rules, Sighting, Transition
+from gateway.model import Identity, Present, ReadPoint, Rules, Sighting
 
 __all__ = ["Counts", "Engine", "Outcome"]
 
@@ -243,6 +243,8 @@ class Engine:
         self._expire(self._now, out)
         for checkpoint in self._checkpoints.values():
             checkpoint.settle(self._now, out)
+        for portal in self._portals.values():
+            portal.settle(self._now, out)
         return out
 
     def _begin(self, now: float, out: list[Outcome]) -> None:
@@ -253,14 +255,14 @@ class Engine:
             self._zones.resync_before = now + RESYNC
         restored, self._restored = self._restored, []
         kinds = {place.point.name: place.point.kind for place in self._floor.present()}
-        for known in restored:
+        for known in (one.until(now) for one in restored):
             kind = kinds.get(known.read_point)
             if kind == "checkpoint" and known.kind != "zone":
                 self._checkpoints[known.read_point].restore(known, now, out)
             elif kind == "zone" and known.kind != "checkpoint":
                 self._zones.restore(known, now, out)
             else:
-                out.append(_gone(known, now))
+                out.append(gone(known, now))
 
     def present(self) -> Iterator[Present]:
         """All that is in a zone."""
@@ -375,6 +377,7 @@ class Engine:
         for name in [name for name in self._portals if kinds.get(name) != "portal"]:
             self._portals.pop(name).close(now, out)
         self._zones.replace(now, out)
+        self._zones.rename()  # whom the new rules do not accept nobody hears any more
         for name, checkpoint in self._checkpoints.items():
             checkpoint.replace(rules.read_points[name], now)
         for name, portal in self._portals.items():
@@ -386,15 +389,3 @@ class Engine:
 def _past(time: float, now: float) -> float:
     """A stamp as a time until now."""
     return time if 0.0 <= time <= now else now
-
-
-def _gone(known: Present, now: float) -> Outcome:
-    """What was present at a read point that left the configuration: it departs from a zone, a checkpoint forgets it."""
-    absent = Absent(known.object.uri, known.read_point, known.slot)
-    if known.kind == "checkpoint":
-        return Outcome(None, (absent,))
-    seen = known.last_seen
-    departed = Transition(
-        "departed", known.object, known.read_point, seen, now, known.since, seen, reason="configuration"
-    )
-    return Outcome(departed, (absent,))

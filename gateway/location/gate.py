@@ -18,9 +18,18 @@ class GateState:
         self._windows = ((math.inf, -math.inf), (math.inf, -math.inf))
 
     @classmethod
-    def of(cls, point: ReadPoint) -> Self | None:
-        """The gate of that read point, if it has one."""
-        return cls(point.gate) if point.gate is not None else None
+    def of(cls, point: ReadPoint, before: Self | None = None) -> Self | None:
+        """The gate of that read point, if it has one; of the signal of `before` it stays as it is."""
+        if point.gate is None or (before is not None and before.follow(point.gate)):
+            return None if point.gate is None else before
+        return cls(point.gate)
+
+    def follow(self, gate: Gate) -> bool:
+        """Take other times of the same signal; False if it is another."""
+        if (gate.device, gate.signal) != (self._gate.device, self._gate.signal):
+            return False
+        self._gate = gate
+        return True
 
     def hear(self, device: str, name: str, value: float, time: float) -> None:
         """An input changed, or was said again; it may be another than the gate's."""

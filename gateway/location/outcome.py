@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from drivers.observations import Read
-from gateway.model import PresenceChange, Transition
+from gateway.model import Absent, PresenceChange, Present, Transition
 
 Key = bytes | tuple[str, bytes, int | None]
 """What tells identifiers apart before they are decoded: the EPC's bytes, or (scheme, value, PC word)."""
@@ -59,3 +59,15 @@ def key(read: Read) -> Key:
     if read.scheme == "epc" and not (read.pc is not None and read.pc & TOGGLE):
         return read.value
     return (read.scheme, read.value, read.pc)
+
+
+def gone(known: Present, now: float) -> Outcome:
+    """What was present at a read point that left the configuration: it departs from a zone, a checkpoint forgets it."""
+    absent = Absent(known.object.uri, known.read_point, known.slot)
+    if known.kind == "checkpoint":
+        return Outcome(None, (absent,))
+    seen = known.last_seen
+    departed = Transition(
+        "departed", known.object, known.read_point, seen, now, known.since, seen, reason="configuration"
+    )
+    return Outcome(departed, (absent,))

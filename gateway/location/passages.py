@@ -58,6 +58,7 @@ class Passages:
         told.count += len(decided.members)
         for index, one in enumerate(decided.members, first + 1):
             passage = Passage(told.id, told.count, index, late)
+            one.tag.crossed = told.direction
             out.append(Outcome(self._passed(one, told, passage, now)))
 
     def _joined(self, decided: Decided, now: float) -> _Told | None:

@@ -17,6 +17,7 @@ from gateway.location.admission import Admission
 from gateway.location.again import NEAR, RISE, counted
 from gateway.location.company import Decided, companies, firm, gone, handful, loads, moved, settles, way
 from gateway.location.crossing import QUIET, WINDOW, Crossing
+from gateway.location.doppler import true_shift
 from gateway.location.evidence import PEAK, Evidence, arrival, peaks_until, pool, weigh
 from gateway.location.floor import Floor, Place
 from gateway.location.gate import GateState
@@ -130,8 +131,7 @@ class Portal:
         elif tag.waiting and not tag.parked:
             self._rejoin(tag, time)
         tag.last = max(tag.last, time)
-        shift = read.doppler
-        tag.hear(place.index, level, math.nan if shift is None else shift, time)
+        tag.hear(place.index, level, true_shift(read.doppler), time)
 
     def _begin(self, tag: Crossing, time: float) -> None:
         if time - tag.last > QUIET:
@@ -367,8 +367,7 @@ class Portal:
 
     def replace(self, point: ReadPoint) -> None:
         """New rules for the same read point; what is under way goes on."""
-        if point.gate != self._point.gate:
-            self.gate = GateState.of(point)
+        self.gate = GateState.of(point, self.gate)
         self._point = point
         self._learn_sides()
 
@@ -380,6 +379,11 @@ class Portal:
             self.gate.shift(by)
             fresh.gate = self.gate
         return fresh
+
+    def settle(self, now: float, out: list[Outcome]) -> None:
+        """Time ends here: who is silent and waits is told; who is still heard may go on after a restart."""
+        for company in companies(self._waiting.values()):
+            self._decide(company, now, out)
 
     def close(self, now: float, out: list[Outcome]) -> None:
         """The read point left the configuration: what crossed is told."""

@@ -302,9 +302,9 @@ class Zones:
         if self._watch.observed(tag.last_seen):
             return tag.last_seen + timeout
         silence = self._watch.silence(self._heard(tag), tag.last_seen)
-        if silence.blind is None:
-            return max(tag.last_seen, silence.back) + timeout
-        return max(silence.blind, tag.last_seen) + self._rule.zones[tag.here].freeze_max
+        back, blind, most = silence.back, silence.blind, self._rule.zones[tag.here].freeze_max
+        due = max(tag.last_seen, back) + timeout if blind is None else max(blind, tag.last_seen) + most
+        return min(due, self._watch.longest(tag.last_seen, timeout, most))
 
     def _heard(self, tag: Tag) -> str:
         """The antennas that must observe before silence counts; all of its zone's for a tag known from before."""

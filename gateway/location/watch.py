@@ -12,6 +12,9 @@ from gateway.location.floor import Floor
 _GAPS = 8
 """Gaps remembered of an antenna; older ones end before any presence timeout that still runs."""
 
+_BLINK = 1.0
+"""Seconds: an antenna that a device reports dead so soon after it came back has not observed in between."""
+
 _NEVER = float("-inf")
 
 
@@ -46,8 +49,12 @@ class _Antenna:
         return True
 
     def close(self, time: float) -> None:
-        if self.observing:
-            self.observing = False
+        if not self.observing:
+            return
+        self.observing = False
+        if self.gaps and time - self.gaps[-1][1] < _BLINK:
+            self.begin, _ = self.gaps.pop()
+        else:
             self.begin = self.since = time
 
 
@@ -65,13 +72,18 @@ class Watch:
         self._eyes: list[_Antenna] = []
         self._observing: dict[str, bool] = {}
         self._begun = False
+        self.began = _NEVER
+        """Since when the gateway waits."""
         self.replace()
 
     def replace(self) -> None:
-        """The floor has new places: an antenna begins as its device is."""
+        """The floor has new places: an antenna begins as it was at its place before, else as its device is."""
         for place in self._floor.places[len(self._eyes) :]:
             eyes = _Antenna()
-            eyes.observing = self._observing.get(place.device, False)
+            before = self._floor.places[: place.index]
+            same = [one for one in before if (one.device, one.antenna) == (place.device, place.antenna)]
+            dark = bool(same) and not self._eyes[same[-1].index].observing
+            eyes.observing = self._observing.get(place.device, False) and not dark
             self._eyes.append(eyes)
         self._begun = False
         self._count()
@@ -79,6 +91,7 @@ class Watch:
     def shift(self, by: float) -> None:
         """The host's clock was set: all that is remembered moves with it."""
         self.last_return += by
+        self.began += by
         for eyes in self._eyes:
             eyes.begin += by
             eyes.since += by
@@ -89,6 +102,8 @@ class Watch:
         if self._begun:
             return
         self._begun = True
+        if self.began == _NEVER:
+            self.began = now
         for eyes in self._eyes:
             if not eyes.observing and eyes.since == _NEVER:
                 eyes.since = now
@@ -149,6 +164,10 @@ class Watch:
         dark = [one.since for one in eyes if not one.observing]
         changed = min(dark) if dark else max((one.gaps[-1][1] for one in eyes if one.gaps), default=now)
         return bool(eyes) and not dark, changed if changed > _NEVER else now
+
+    def longest(self, since: float, timeout: float, freeze_max: float) -> float:
+        """Until when a silence may be frozen at the most, however often antennas come and go."""
+        return max(since, self.began) + freeze_max + 2.0 * timeout
 
     def silence(self, letters: str, since: float) -> Silence:
         """How well these antennas observed the time since then."""

@@ -15,6 +15,7 @@ from drivers.llrp.codec.values import Bits, Element, Message
 from drivers.llrp.codec.wire import encode
 from drivers.llrp.link import connect
 from drivers.llrp.settings import Settings, Tls
+from drivers.tls import server_context
 from tests.drivers.test_llrp_session import HOST, OK, Script, capabilities, e, event, report
 
 
@@ -144,3 +145,9 @@ async def test_a_certificate_that_is_a_pipe_stops_nobody(tmp_path: Path, which: 
     tls = Tls(ca="pipe") if which == "ca" else Tls(fingerprint="00" * 32, cert="pipe")
     with pytest.raises(Unreachable, match="pipe is no file"):
         await connect(Settings(host="127.0.0.1", tls=tls), interface=None, base=str(tmp_path))
+
+
+def test_a_tls_file_that_cannot_even_be_looked_for_is_said_to_be_unusable(tmp_path: Path) -> None:
+    """As in a folder that may not be searched: a listener would end for ever."""
+    with pytest.raises(Rejected, match="File name too long"):
+        server_context("c" * 300, "k.pem", None, tmp_path)

@@ -26,12 +26,13 @@ def identify(read: Read) -> Identity:
 class Walk:
     """Feeds an engine, keeps what it says, and holds its presence against what the outcomes imply.
 
-    Time ends after each observation, so that its decision need not wait for the end of its step, unless `steps`.
+    Time ends after each observation, so that its decision need not wait for the end of its step, unless `steps`, or
+    where there is a portal: there it tells who waits for company.
     """
 
     def __init__(self, rules: Rules, present: Iterable[Present] = (), *, steps: bool = False, **options: bool) -> None:
         known = list(present)
-        self.steps = steps
+        self.steps = steps or any(point.kind == "portal" for point in rules.read_points.values())
         numbers = count(1)
         self.engine = Engine(rules, identify, known, new_id=lambda _: f"passage-{next(numbers)}", **options)
         self.now = 0.0

@@ -31,8 +31,12 @@ AISLE = ReadPoint(
 RULES = Rules({"aisle-a": AISLE}, (Port("reader", 1, "aisle-a"),))
 
 
-async def test_a_wait_for_the_disk_makes_nobody_depart(tmp_path: Path) -> None:
-    """Reads of ten seconds have waited while a minute went by: the tag was there for ten seconds, without a gap."""
+@pytest.mark.parametrize("reloaded", [False, True])
+async def test_a_wait_for_the_disk_makes_nobody_depart(tmp_path: Path, *, reloaded: bool) -> None:
+    """Reads of ten seconds have waited while a minute went by: the tag was there for ten seconds, without a gap.
+
+    A configuration that comes meanwhile changes nothing of that.
+    """
     now = START
     async with open_outbox(tmp_path, "rfid", Outbox(), clock=lambda: now) as outbox:
         inbox = Inbox(lambda: now)
@@ -46,6 +50,8 @@ async def test_a_wait_for_the_disk_makes_nobody_depart(tmp_path: Path) -> None:
             inbox.put("reader", Batch((Read("epc", TAG, now, 1, -50.0),)))
         now += 60.0
         inbox.close()
+        if reloaded:
+            pipeline.taps.add(lambda received: pipeline.apply(RULES) if received.time == START + 5.0 else None)
         await pipeline.run()
     with stopped(tmp_path) as rows:
         events = [json.loads(payload)["data"] for payload in rows.payloads()]

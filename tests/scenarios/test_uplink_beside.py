@@ -17,7 +17,7 @@ async def test_a_lane_whose_probe_is_given_up_goes_on(scripted_broker: ScriptedB
 
     scripted_broker.answer = answer
     outbox.put(work(5))
-    async with connected(scripted_broker, outbox, refused_backoff=0.05, backoff_min=0.05, batch=False, window=1) as link:
+    async with connected(scripted_broker, outbox, refused_backoff=0.05, batch=False, window=1) as link:
         await scripted_broker.until(lambda: 5 in sequences(scripted_broker.published))
         assert await pending(link, outbox) == 0
         assert [(entry.sequence, entry.reason) for entry in await outbox.rows("dead")] == [(1, "0x99")]
