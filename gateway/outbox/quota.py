@@ -75,6 +75,14 @@ class Quota:
                 ledger.sweep_again()
         return ledger.counts.stored < stored
 
+    def free(self, ledger: Ledger, needed: int) -> None:
+        """Delete what was sent, whatever its age, a step a transaction, until there is room for twice so many bytes."""
+        ledger.sweep_again()
+        looked, enough = STEP, max(2 * needed, self._room.quota // 16)
+        while looked == STEP and self._room.free_inside() < enough:
+            with ledger.transaction():
+                looked, _ = ledger.purge(_NEVER, STEP)
+
     def _pending(self, ledger: Ledger) -> list[int]:
         """The oldest pending events of channels that drop these, and that nobody has in hand."""
         if not self._oldest:

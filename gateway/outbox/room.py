@@ -11,7 +11,6 @@ from pathlib import Path
 from gateway.model import Work
 
 BALLAST = "ballast"
-_BALLAST_MOST = 4 * 2**20
 _WAL_MOST = 8 * 2**20
 """Half of it is used between checkpoints, for which the ballast must make room on a full disk."""
 
@@ -27,8 +26,8 @@ class Room:
         self._folder = folder
         self._sql = connection
         self._ballast = folder / BALLAST
-        self._ballast_size = min(_BALLAST_MOST, size // 16)
         self.wal_size = min(_WAL_MOST, size // 4)
+        self._ballast_size = self.wal_size // 2
         self.quota = size - self._ballast_size - self.wal_size
         self._reserve = min(_RESERVE_MOST, self.quota // 8)
         self._max_size = max_size

@@ -39,19 +39,24 @@ class Wal:
         # Rather too much: what a full disk keeps from the file must not fill the log as well.
         self._used += (4 + settled // 2 + 2 * rows) * self._page + new
 
-    def emptied(self) -> None:
-        """After a checkpoint: the next commit starts at the beginning."""
-        self._used = 0
-
-    def checkpoint(self, connection: sqlite3.Connection, mode: Literal["PASSIVE", "TRUNCATE"]) -> None:
-        """Bring its content into the file."""
+    def checkpoint(self, connection: sqlite3.Connection, mode: Literal["PASSIVE", "TRUNCATE"]) -> bool:
+        """Bring its content into the file; False where that has no room: everything is in the WAL still, and safe."""
         try:
-            connection.execute(f"PRAGMA wal_checkpoint({mode})")
+            self._empty(connection, mode)
         except sqlite3.OperationalError as error:
-            # Everything is in the WAL and safe; the next commit will find the disk full and say so.
             if not is_full(error):
                 raise
-        self.emptied()
+            return False
+        return True
+
+    def restart(self, connection: sqlite3.Connection) -> None:
+        """Bring its content into the file, or raise. Its blocks stay: they are the room for the next commit."""
+        self._empty(connection, "RESTART")
+
+    def _empty(self, connection: sqlite3.Connection, mode: str) -> None:
+        _, frames, done = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+        if done == frames:  # the next commit starts at the beginning
+            self._used = 0
 
     def lay(self) -> None:
         """Write the file out in zeros, which SQLite takes for its end; not where the disk is nearly full."""

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from gateway.model import Work
 from gateway.outbox import database, queries
+from gateway.outbox.batch import Batch
 from gateway.outbox.claims import Claims
 from gateway.outbox.host_clock import HostClock
 from gateway.outbox.ledger import Ledger, state_number
@@ -20,7 +21,7 @@ from gateway.outbox.quota import Quota
 from gateway.outbox.receipts import Receipts
 from gateway.outbox.recovery import recovering
 from gateway.outbox.restore import Restoring
-from gateway.outbox.retention import STEP, Retention
+from gateway.outbox.retention import Retention
 from gateway.outbox.room import Room, is_full, size_of
 from gateway.outbox.salvage import Chunk
 from gateway.outbox.values import (
@@ -45,9 +46,6 @@ SETTLE_LINGER = 1.0
 RETRY = 1.0
 """Seconds between attempts while there is no room."""
 
-MOST = 2000
-"""Events a commit takes of a longer queue: one fsync for more of them."""
-
 _ALL = 1 << 30
 _CLOSE_GRACE = 5.0
 _NEVER = float("inf")
@@ -60,8 +58,7 @@ class Writer:
         self._plan = plan
         self._mailbox = mailbox
         self._tell = tell
-        self._batch: list[Work] = []
-        self._most = self._batch_limit = GROUP
+        self._batch = Batch(mailbox)
         self._settle_most = _ALL
         self._burials: list[tuple[list[int], str]] = []
         self._works_due = self._settle_due = self._bury_due = self._retry_at = _NEVER
@@ -96,7 +93,7 @@ class Writer:
         self._claims = Claims(self._ledger.next_rowid)
         self._quota = Quota(self._room, self._claims, plan.settings.when_full)
         room = self._room.restore()
-        self._most = self._batch_limit = min(MOST, self._room.wal_size // 4096)
+        self._batch.allow(self._room.wal_size // 4096)
         self._presence = Presence(connection)
         news = Opened(life, self._recovery.present(self._presence), self._stats(), self._recovery.fresh)
         self._tell(lambda: opened(news))
@@ -147,7 +144,7 @@ class Writer:
     def _commit(self, now: float, *, works: bool = True) -> None:
         """One transaction with all that waits; without room the works wait on, and what frees room goes alone."""
         works = works and self._cause is None
-        batch = tuple(self._gather()) if works else ()
+        batch = self._batch.gather() if works else ()
         if batch and not self._room.admits(size_of(batch)):
             self._no_room(now, batch)
             return
@@ -159,25 +156,17 @@ class Writer:
             self._no_room(now, batch)
             return
         if works:
-            self._batch.clear()
+            self._batch.stored()
             self._works_due = _NEVER
             self._note(now)
             self._retention.stir(now)
         self._report(batch, rows)
-        if self._wal.due:
-            self._wal.checkpoint(self._sql, "PASSIVE")
+        self._keep_wal_short(now)
 
-    def _gather(self) -> list[Work]:
-        """Whole works, about as many events as a commit may take, one work at least."""
-        waiting, batch = self._mailbox.works, self._batch
-        self._mailbox.urgent = False
-        events = sum(len(work.drafts) for work in batch)
-        while waiting and len(batch) < self._batch_limit and events < self._most:
-            batch.append(waiting.popleft())
-            events += len(batch[-1].drafts)
-        if waiting:
-            self._mailbox.urgent = True
-        return batch
+    def _keep_wal_short(self, now: float) -> None:
+        if self._wal.due and not self._wal.checkpoint(self._sql, "PASSIVE"):
+            # At once: the ballast is no larger than what half of the log may need in the file.
+            self._no_room(now, ())
 
     def _write(self, batch: tuple[Work, ...], now: float) -> list[Row]:
         ledger, wall = self._ledger, self._plan.clock()
@@ -232,16 +221,14 @@ class Writer:
 
     def _no_room(self, now: float, batch: tuple[Work, ...]) -> None:
         """Keep the works, in order, and try again with half of them."""
-        self._cause = self._room.cause(size_of(batch or self._batch))
+        self._cause = self._room.cause(size_of(batch or self._batch.works))
         first = self._retry_at == _NEVER
         self._retry_at = now if first else now + RETRY
         self._settle_due = now + RETRY if self._mailbox.settled else _NEVER
         self._bury_due = now + RETRY if self._burials or self._receipts.losses else _NEVER
         self._settle_less()
         if batch:
-            self._batch_limit = max(1, len(batch) // 2)
-        while len(self._batch) > self._batch_limit:
-            self._mailbox.works.appendleft(self._batch.pop())
+            self._batch.halve()
         self._mailbox.urgent = True
         if not first:  # deleting what was sent may help at once: nothing to tell of, then
             self._report((), [])
@@ -255,7 +242,7 @@ class Writer:
     def _relieve(self, now: float) -> None:
         """Make room: settle, delete what was sent, empty the WAL; then, if it may have helped, let the works in."""
         self._retry_at = now + RETRY
-        needed = size_of(self._batch)
+        needed = size_of(self._batch.works)
         if not self._room.by_quota(needed):
             self._room.give_up()
         try:
@@ -270,27 +257,23 @@ class Writer:
                 self._retry_at = now
         if admitted:
             self._admit(now)
-        else:
-            self._report((), [])
+            return
+        if self._batch.halve():
+            self._retry_at = now
+        self._report((), [])
 
     def _empty(self, now: float, needed: int) -> None:
-        # RESTART, not TRUNCATE: the blocks of the WAL are the room for the next commit.
-        self._sql.execute("PRAGMA wal_checkpoint(RESTART)")
+        self._wal.restart(self._sql)
         self._write((), now)
-        self._ledger.sweep_again()
-        looked, enough = STEP, max(2 * needed, self._room.quota // 16)
-        while looked == STEP and self._room.free_inside() < enough:
-            with self._ledger.transaction():
-                looked, _ = self._ledger.purge(_NEVER, STEP)
-        self._sql.execute("PRAGMA wal_checkpoint(RESTART)")
-        self._wal.emptied()
+        self._quota.free(self._ledger, needed)
+        self._wal.restart(self._sql)
 
     def _admit(self, now: float) -> None:
         """Try the works again; room is there when one commit succeeds."""
         self._cause = None
         self._commit(now)
         if self._cause is None:
-            self._batch_limit = self._most
+            self._batch.as_many_as_ever()
             self._settle_most = _ALL
             self._retry_at = _NEVER
 
@@ -377,7 +360,7 @@ class Writer:
                 self._ledger.revive(rowids, self._plan.clock())
         except sqlite3.OperationalError as error:
             if is_full(error):
-                raise OutboxError(f"nothing was resent: {self._room.cause(size_of(self._batch))}") from None
+                raise OutboxError(f"nothing was resent: {self._room.cause(size_of(self._batch.works))}") from None
             raise
         for rowid in rowids:
             self._claims.reopen(rowid)

@@ -118,6 +118,14 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(tmp_path)], check=True)
 
 
+def fill(disk: Path) -> None:
+    """Leave no block free."""
+    with (disk / "somebody-else-s").open("wb", buffering=0) as filler, suppress(OSError):
+        while True:
+            filler.write(bytes(4096))
+    assert os.statvfs(disk).f_bavail == 0
+
+
 @pytest.mark.root
 async def test_a_full_disk_holds_works_back_until_there_is_room(small_disk):
     filler = small_disk / "somebody-else-s"
@@ -170,10 +178,7 @@ async def test_an_outbox_opens_on_a_full_disk_and_sends_what_it_has(small_disk):
     async with outbox_in(small_disk / "rfid", Settings(linger=0.001)) as outbox:
         for number in range(100):
             outbox.put(work(number))
-    with (small_disk / "somebody-else-s").open("wb", buffering=0) as filler, suppress(OSError):
-        while True:
-            filler.write(bytes(4096))
-    assert os.statvfs(small_disk).f_bavail == 0
+    fill(small_disk)
     async with outbox_in(small_disk / "rfid", Settings(linger=0.001)) as outbox:
         assert outbox.stats.pending == 100
         rows = await outbox.claim("historical", 100, MiB)
@@ -183,11 +188,31 @@ async def test_an_outbox_opens_on_a_full_disk_and_sends_what_it_has(small_disk):
         await asyncio.wait_for(outbox.drained(1), BOUND)
 
 
+@pytest.mark.root
+@pytest.mark.parametrize(("max_size", "size"), [(64 * MiB, 1000), (16 * MiB, 8000)])
+async def test_the_disk_fills_up_while_the_log_is_empty(small_disk, max_size, size):
+    """What the log then takes must fit into the ballast: with nobody's help it goes into the file."""
+    async with outbox_in(small_disk / "rfid", Settings(linger=0.001, max_size=max_size)) as outbox:
+        outbox.put(work(0))
+        await outbox.flush()
+        fill(small_disk)
+        for number in range(1, 8000 // (size // 1000)):
+            outbox.put(work(number, size=size))
+            if number % 20 == 0:
+                await outbox.epochs()
+        await until_full(outbox)
+        count = outbox.stats.pending + outbox.backlog
+        assert count == 8000 // (size // 1000)
+        rows = await take_all(outbox, count)
+        assert [row.sequence for row in rows] == list(range(1, count + 1))
+        await asyncio.wait_for(outbox.drained(1), BOUND)
+
+
 async def test_the_ballast_follows_the_quota(tmp_path):
     async with outbox_in(tmp_path, Settings(linger=0.001)) as outbox:
         outbox.put(work(1))
     ballast = tmp_path / "ballast"
     assert ballast.stat().st_size == 4 * MiB
     async with outbox_in(tmp_path, Settings(linger=0.001, max_size=MiB)) as outbox:
-        assert ballast.stat().st_size == MiB // 16
+        assert ballast.stat().st_size == MiB // 8
         assert outbox.stats.pending == 1

@@ -1,0 +1,58 @@
+"""The works of the next commit: no more of a longer queue than there seems to be room for."""
+
+from __future__ import annotations
+
+from gateway.model import Work
+from gateway.outbox.mailbox import GROUP, Mailbox
+
+MOST = 2000
+"""Events a commit takes of a longer queue: one fsync for more of them."""
+
+
+class Batch:
+    """Works taken from the mailbox, in order, that stay until they are stored. Its thread is the writer's."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+        self._works: list[Work] = []
+        self._most = self._limit = GROUP
+
+    def __len__(self) -> int:
+        return len(self._works)
+
+    @property
+    def works(self) -> tuple[Work, ...]:
+        return tuple(self._works)
+
+    def allow(self, events: int) -> None:
+        """No more than so many events from now on, nor than `MOST`."""
+        self._most = min(MOST, events)
+        self.as_many_as_ever()
+
+    def gather(self) -> tuple[Work, ...]:
+        """Whole works, about as many events as a commit may take, one work at least."""
+        waiting, batch = self._mailbox.works, self._works
+        self._mailbox.urgent = False
+        events = sum(len(work.drafts) for work in batch)
+        while waiting and len(batch) < self._limit and events < self._most:
+            batch.append(waiting.popleft())
+            events += len(batch[-1].drafts)
+        if waiting:
+            self._mailbox.urgent = True
+        return tuple(batch)
+
+    def stored(self) -> None:
+        """They are in the file."""
+        self._works.clear()
+
+    def halve(self) -> bool:
+        """Half of them wait on in the mailbox, in order. False when they cannot be fewer."""
+        held = len(self._works)
+        self._limit = max(1, held // 2)
+        self._mailbox.works.extendleft(reversed(self._works[self._limit :]))
+        del self._works[self._limit :]
+        return held > 1
+
+    def as_many_as_ever(self) -> None:
+        """There was room for them."""
+        self._limit = self._most
