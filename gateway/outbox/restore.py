@@ -11,8 +11,8 @@ from gateway.outbox.claims import Claims
 from gateway.outbox.database import Life, transaction
 from gateway.outbox.ledger import DEAD, PENDING, Counts, Ledger, Loss
 from gateway.outbox.retention import STEP
-from gateway.outbox.room import is_full
-from gateway.outbox.salvage import Books, Chunk, Saved, stream_of
+from gateway.outbox.room import Room, is_full
+from gateway.outbox.salvage import Books, Chunk, Saved, size_of, stream_of
 from gateway.outbox.values import Row
 
 
@@ -44,16 +44,22 @@ class Restoring:
         ledger: Ledger,
         life: Life,
         claims: Claims,
+        room: Room,
         clock: Callable[[], float],
     ) -> None:
         self._sql = connection
         self._ledger = ledger
         self._life = life
         self._claims = claims
+        self._room = room
         self._clock = clock
 
     def __call__(self, chunk: Chunk, clock: str) -> list[Row] | None:
         """The declarations it made; None where there was no room."""
+        needed = size_of(chunk)
+        if needed and not self._room.admits(needed):
+            self._make_room()
+            return None
         try:
             with self._ledger.transaction():
                 rows, pending = restore(self._sql, self._ledger, self._life, chunk, self._clock(), clock)
@@ -98,7 +104,7 @@ def restore(
             continue
         at = known.setdefault(epoch, _Epoch(rowid - sequence, sequence, 0)).base + sequence
         if _put(connection, life, at, row):
-            _count(ledger, state)
+            _count(ledger, row)
             pending += [at] if state == PENDING else []
         elif at != rowid and not _is_there(connection, at, epoch, sequence):
             astray.append(Loss(epoch, sequence, sequence))
@@ -153,8 +159,10 @@ def _adopt(connection: sqlite3.Connection, life: Life, row: Saved) -> bool:
     return True
 
 
-def _count(ledger: Ledger, state: int) -> None:
+def _count(ledger: Ledger, row: Saved) -> None:
+    state = row[3]
     stored, pending, dead = ledger.counts
+    ledger.written += len(row[-1])
     ledger.counts = Counts(stored + 1, pending + (state == PENDING), dead + (state == DEAD))
 
 

@@ -189,6 +189,11 @@ def stream_of(row: Saved) -> str | None:
     return None if found is None else found[1].decode()
 
 
+def size_of(chunk: Chunk) -> int:
+    """Bytes of the file that a chunk may need, generously."""
+    return 2 * (sum(len(row[-1]) + 512 for row in chunk.rows) + 1024 * len(chunk.gone))
+
+
 def gather(found: Iterator[Chunk]) -> Iterator[Chunk]:
     """Chunks of some size: single lost row ids that follow each other are one run."""
     rows: list[Saved] = []

@@ -30,8 +30,10 @@ class Wal:
 
     @property
     def due(self) -> bool:
-        """Time for a checkpoint: half is used, the other half is the next commit's."""
-        return self._used >= self.size // 2
+        """Time for a checkpoint: half is used, the other half is the next commit's; or more than all of it, by what
+        the estimate leaves out.
+        """
+        return self._used >= self.size // 2 or self._path.stat().st_size > self.size
 
     def note(self, rows: int, written: int, settled: int) -> None:
         """A commit of so many new rows and settled ones; `written`: bytes of payloads, as stored, by then in all."""

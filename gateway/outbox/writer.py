@@ -99,7 +99,7 @@ class Writer:
         self._tell(lambda: opened(news))
         self._receipts.losses = self._recovery.losses
         self._bury_due = 0.0 if self._receipts.losses else _NEVER
-        self._saved = Restoring(connection, self._ledger, life, self._claims, plan.clock)
+        self._saved = Restoring(connection, self._ledger, life, self._claims, self._room, plan.clock)
         self._recovery.save(self._restore, self._mailbox)
         if room:  # after the telling: nobody has to wait for it
             self._wal.lay()
@@ -369,10 +369,13 @@ class Writer:
 
     def _restore(self, chunk: Chunk) -> bool:
         """Take what was saved of a damaged file; False where there is no room for it."""
-        rows = self._saved(chunk, self._clock.state(time.monotonic(), self._plan.clock()))
+        now = time.monotonic()
+        rows = self._saved(chunk, self._clock.state(now, self._plan.clock()))
         if rows is not None:
             self._ledger.committed(rows)
+            self._wal.note(len(chunk.rows) + len(rows), self._ledger.written, 0)
             self._report((), rows, waiting=True)
+            self._keep_wal_short(now)
         return rows is not None
 
     def look(self, question: Callable[[sqlite3.Connection], T]) -> T:
