@@ -149,6 +149,7 @@ def test_endless_distinct_tags_are_refused_beyond_the_limit(walk, rules, monkeyp
     for tag in range(500):
         for antenna in (1, 2, 3):
             w.read(100.0, antenna, tag=f"t{tag}")
+    w.finish()
     assert w.engine.counts.refused == 1200
     w.reach(300.0)
     assert w.stored == {}

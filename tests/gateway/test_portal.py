@@ -285,11 +285,13 @@ def test_a_number_opens_a_gate_and_another_signal_does_not(walk, rules):
     w.signal(1000.0, True, name="other")
     w.signal(1000.0, True, device="other")
     w.read(1001.0)
+    w.reach(1001.5)
     assert w.engine.counts.gated == 1
     w.signal(1002.0, 3)
     w.read(1003.0)
     w.signal(1004.0, 0)
     w.read(1004.5)
+    w.reach(1005.0)
     assert w.engine.counts.gated == 2
 
 
