@@ -15,6 +15,7 @@ from gateway.model import Draft
 from gateway.outbox import bulk
 from gateway.outbox.claims import Claims
 from gateway.outbox.database import Life, transaction
+from gateway.outbox.numbering import Numbering
 from gateway.outbox.packing import pack, readable
 from gateway.outbox.recent import Recent
 from gateway.outbox.values import STATES, Declare, Lane, LossReason, Row, State
@@ -134,10 +135,11 @@ class Ledger:
     def bury(self, rowids: Sequence[int], reason: str, now: float, clock: str) -> list[Row]:
         """Pending rows become dead, and their numbers are declared lost in the same transaction."""
         buried: list[tuple[int, int]] = []
+        numbering = self._numbering()
         for rowid in sorted(rowids):
             found = self._sql.execute(
                 "UPDATE events SET state = 3, changed = ?, reason = ? WHERE id = ? AND state = 0"
-                " RETURNING epoch, sequence, channel",
+                " RETURNING id, epoch, sequence, channel",
                 (now, reason, rowid),
             ).fetchone()
             if found is None:
@@ -145,8 +147,9 @@ class Ledger:
             stored, pending, dead = self.counts
             self.counts = Counts(stored, pending - 1, dead + 1)
             # A refused declaration is not declared lost in turn: refused again, that would never end.
-            if found[2] != "loss" or reason == "corrupt":
-                buried.append((found[0], found[1]))
+            if found[3] != "loss" or reason == "corrupt":
+                number = numbering.of(*found[:3])
+                buried += [] if number is None else [number]
         loss: LossReason = "corrupt" if reason == "corrupt" else "dead-letter"
         return self.declare(runs(buried), loss, now, clock)
 
@@ -238,19 +241,19 @@ class Ledger:
                 young = changed
                 break
             looked, above = looked + 1, rowid
-        gone = Counter(
-            epoch
-            for (epoch,) in self._sql.execute(
-                "DELETE FROM events WHERE id > ? AND id <= ? AND state IN (1, 2) RETURNING epoch", (low, above)
-            )
-        )
-        if gone:
+        deleted = self._sql.execute(
+            "DELETE FROM events WHERE id > ? AND id <= ? AND state IN (1, 2) RETURNING id, epoch, sequence",
+            (low, above),
+        ).fetchall()
+        if deleted:
+            numbering = self._numbering()
+            gone = Counter(number[0] for row in deleted if (number := numbering.of(*row)) is not None)
             self._sql.execute("UPDATE epochs SET last = max(last, ?) WHERE epoch = ?", (self._last, self._life.epoch))
             self._sql.executemany(
                 "UPDATE epochs SET gone = gone + ? WHERE epoch = ?", [(count, epoch) for epoch, count in gone.items()]
             )
             stored, pending, dead = self.counts
-            self.counts = Counts(stored - gone.total(), pending, dead)
+            self.counts = Counts(stored - len(deleted), pending, dead)
         return above, looked, young
 
     def pending_after(self, rowid: int, most: int) -> list[tuple[int, str]]:
@@ -261,23 +264,32 @@ class Ledger:
 
     def drop(self, rowids: Sequence[int], reason: LossReason, now: float, clock: str) -> list[Row]:
         """Delete pending rows, declared in the same transaction: one declaration for those of an epoch."""
+        if not rowids:
+            return []
         gone: dict[int, list[int]] = {}
+        numbering = self._numbering()
+        deleted = 0
         for first, last in bulk.runs(rowids):
-            for epoch, sequence in self._sql.execute(
-                "DELETE FROM events WHERE id BETWEEN ? AND ? AND state = 0 RETURNING epoch, sequence", (first, last)
+            for row in self._sql.execute(
+                "DELETE FROM events WHERE id BETWEEN ? AND ? AND state = 0 RETURNING id, epoch, sequence", (first, last)
             ).fetchall():
-                gone.setdefault(epoch, []).append(sequence)
+                deleted += 1
+                if (number := numbering.of(*row)) is not None:
+                    gone.setdefault(number[0], []).append(number[1])
         losses = []
         for epoch, numbers in gone.items():
             self._sql.execute(
                 "UPDATE epochs SET gone = gone + ?, last = max(last, ?) WHERE epoch = ?",
                 (len(numbers), max(numbers), epoch),
             )
-            stored, pending, dead = self.counts
-            self.counts = Counts(stored - len(numbers), pending - len(numbers), dead)
             losses.append(Loss(epoch, min(numbers), max(numbers), len(numbers)))
-        self._dropped = self._dropped or bool(losses)
+        stored, pending, dead = self.counts
+        self.counts = Counts(stored - deleted, pending - deleted, dead)
+        self._dropped = self._dropped or deleted > 0
         return self.declare(losses, reason, now, clock)
+
+    def _numbering(self) -> Numbering:
+        return Numbering(self._sql, self._life.epoch)
 
     def sweep_again(self) -> None:
         """The next purge starts at the oldest row."""

@@ -13,7 +13,8 @@ import pytest
 
 from gateway.config.site import Outbox as Settings
 from gateway.model import Draft, Work
-from gateway.outbox.database import FILE
+from gateway.outbox.database import FILE, begin, open_file
+from gateway.outbox.ledger import SENT, Ledger
 from gateway.outbox.store import OutboxFailed, open_outbox
 
 BOUND = 30.0
@@ -72,6 +73,60 @@ async def test_a_damaged_row_is_never_sent_and_its_number_is_declared(tmp_path, 
         assert (dead.sequence, dead.reason) == (2, "corrupt")
         [loss] = await outbox.claim("live", 9, 1 << 20)
         assert loss.channel == "loss"
+
+
+@pytest.mark.parametrize("flip", ["epoch = epoch + 16", "epoch = epoch - 1", "sequence = sequence + 64"])
+async def test_numbers_beside_a_damaged_event_are_damaged_too_and_its_own_is_declared(tmp_path, flip):
+    """In the second of three epochs, so that there is another one to be taken for it."""
+    losses = []
+
+    def declare(stream, epoch, first, last, *, count, reason, time):
+        losses.append((stream, epoch, first, last, count, reason))
+        return Draft("loss", None, bytes(16), b'"type":"readpoint.loss.v1"')
+
+    for _ in range(2):
+        async with outbox_in(tmp_path) as outbox:
+            for number in range(1, 5):
+                outbox.put(work(number))
+            stream, epoch = outbox.stream, outbox.epoch
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as connection:
+        connection.execute(f"UPDATE events SET crc = crc + 1, {flip} WHERE epoch = 2 AND sequence = 2")
+    async with outbox_in(tmp_path, declare=declare) as outbox:
+        assert len(await outbox.claim("historical", 9, 1 << 20)) == 7
+        async with asyncio.timeout(BOUND):
+            while not outbox.stats.dead:
+                await outbox.changed()
+    assert losses == [(stream, epoch, 2, 2, 1, "corrupt")]
+
+
+@pytest.mark.parametrize("flip", ["epoch = epoch + 16", "epoch = epoch - 1", "sequence = sequence + 64"])
+def test_what_leaves_the_file_is_told_by_its_row_id_where_its_numbers_are_damaged(tmp_path, flip):
+    lost = []
+
+    def declare(stream, epoch, first, last, *, count, reason, time):
+        lost.append((epoch, first, last, count))
+        return Draft("loss", None, bytes(16), b'"type":"readpoint.loss.v1"')
+
+    for now in (1.0, 2.0):
+        with closing(open_file(tmp_path / FILE)) as connection:
+            life = begin(connection, "rfid", "box-1", now)
+            ledger = Ledger(connection, life, declare)
+            with ledger.transaction():
+                rows = ledger.append((draft for number in range(4) for draft in work(number).drafts), now, "synced")
+    with closing(open_file(tmp_path / FILE)) as connection:
+        ledger = Ledger(connection, begin(connection, "rfid", "box-1", 3.0), declare)
+        with ledger.transaction():
+            ledger.settle([row.rowid for row in rows[2:]], SENT, 3.0)
+            connection.execute(f"UPDATE events SET {flip} WHERE epoch = 2 AND sequence IN (2, 3)")
+            ledger.drop([rows[0].rowid, rows[1].rowid], "full", 3.0, "synced")
+            ledger.purge(4.0, 100)
+        assert lost == [(2, 1, 2, 2)]
+        assert connection.execute("SELECT epoch, gone FROM epochs ORDER BY epoch").fetchall() == [
+            (1, 0),
+            (2, 4),
+            (3, 0),
+        ]
+        assert ledger.counts == (5, 5, 0)
 
 
 @pytest.mark.parametrize("column", ["name", "machine"])
