@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.outbox import migrations
+from gateway.outbox import header, migrations
 from gateway.outbox.room import is_full
 from gateway.outbox.values import OutboxDamaged, OutboxError
 
@@ -115,6 +115,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 def _open(path: Path) -> sqlite3.Connection:
     path.touch(mode=0o600)
+    header.mend(path)
     connection = sqlite3.connect(path, isolation_level=None)
     with ExitStack() as undo:
         undo.callback(connection.close)

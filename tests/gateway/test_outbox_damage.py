@@ -129,6 +129,24 @@ def test_what_leaves_the_file_is_told_by_its_row_id_where_its_numbers_are_damage
         assert ledger.counts == (5, 5, 0)
 
 
+@pytest.mark.parametrize("at", [18, 47])
+@pytest.mark.parametrize("bit", range(8))
+async def test_a_bit_of_the_header_that_sqlite_only_refuses_costs_nothing(tmp_path, at, bit):
+    async with outbox_in(tmp_path) as outbox:
+        outbox.put(work(1))
+        await outbox.flush()
+        before = outbox.stream
+    content = bytearray((tmp_path / FILE).read_bytes())
+    content[at] ^= 1 << bit
+    (tmp_path / FILE).write_bytes(content)
+    async with outbox_in(tmp_path) as outbox:
+        outbox.put(work(2))
+        await outbox.flush()
+        assert outbox.stream == before
+        assert len(await outbox.claim("historical", 9, 1 << 20)) == 1
+    assert not (tmp_path / "quarantine").exists()
+
+
 @pytest.mark.parametrize("column", ["name", "machine"])
 async def test_a_name_of_a_stream_that_is_no_text_is_set_aside_by_the_first_start(tmp_path, column):
     async with outbox_in(tmp_path) as outbox:
