@@ -81,8 +81,9 @@ class Receipts:
         if unsent is not None:
             return Verdict(f"number {unsent} of epoch {receipt.epoch} was never sent")
         self._confirm(receipt.epoch, known, min([receipt.upto, *(first - 1 for first, _ in missing)]))
+        looks = LOOKS
         for first, last in missing:
-            self._answer(receipt.epoch, known, max(first, 1), last)
+            looks -= self._answer(receipt.epoch, known, max(first, 1), last, looks)
         return Verdict(None, tuple((known.base + max(first, 1), known.base + last) for first, last in missing))
 
     def _epoch(self, epoch: int) -> _Epoch | None:
@@ -125,12 +126,12 @@ class Receipts:
             above = self.marks[epoch].above if epoch in self.marks else known.base
             self.marks[epoch] = Mark(known.base, above, known.base + upto)
 
-    def _answer(self, epoch: int, known: _Epoch, first: int, last: int) -> None:
-        """Note what of `first` to `last` is gone or given up, once: it is to be declared."""
+    def _answer(self, epoch: int, known: _Epoch, first: int, last: int, looks: int) -> int:
+        """Note what of `first` to `last` is gone or given up, once: to be declared. How many rows it looked at."""
         at, end = known.base + first, known.base + last
         found = self._sql.execute(
             "SELECT id, state, crc, channel, name, payload FROM events WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?",
-            (at, end, LOOKS),
+            (at, end, looks),
         ).fetchall()
         for rowid, state, *row in found:
             self._gone(epoch, known.base, at, rowid - 1, "full")
@@ -139,8 +140,9 @@ class Receipts:
             elif state != PENDING and not is_whole(*row):
                 self._gone(epoch, known.base, rowid, rowid, "corrupt")
             at = rowid + 1
-        if len(found) < LOOKS:
+        if len(found) < looks:
             self._gone(epoch, known.base, at, end, "full")
+        return len(found)
 
     def _gone(self, epoch: int, base: int, first: int, last: int, reason: LossReason) -> None:
         for low, high in list(self._answered.outside(first, last)):

@@ -68,8 +68,8 @@ class Restoring:
                 raise
             self._make_room()
             return None
-        for rowid in pending[:1]:
-            self._claims.reopen(rowid)
+        if pending:
+            self._claims.reopen(min(pending))
         return rows
 
     def _make_room(self) -> None:

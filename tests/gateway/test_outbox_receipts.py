@@ -275,6 +275,26 @@ async def test_a_centre_that_asks_for_every_other_number_is_answered_so_often_an
     assert len(box.declared) == 5
 
 
+async def test_so_many_rows_are_looked_at_for_all_that_a_receipt_says_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr(receipts, "LOOKS", 6)
+    box = Box(tmp_path)
+    async with box.open() as outbox:
+        await store(outbox, 20)
+        rows = await outbox.claim("live", 20, 1 << 20)
+        for row in rows:
+            outbox.dead([row.rowid], "0x99")
+        async with asyncio.timeout(BOUND):
+            while outbox.stats.dead < 20:
+                await outbox.changed()
+        box.declared.clear()
+        ranges = [(1, 4), (5, 8), (9, 20)]
+        for upto in (6, 12):
+            await outbox.acknowledge(Receipt(outbox.stream, 1, 20, ranges))
+            await store(outbox, 1)
+            assert [first for _, first, _, _ in box.declared] == list(range(1, upto + 1))
+            ranges = [(7, 8), (9, 20)]
+
+
 async def test_an_older_file_is_looked_into_and_brought_up(tmp_path):
     box = Box(tmp_path)
     async with box.open() as outbox:

@@ -11,8 +11,13 @@ import pytest
 
 from gateway.config.site import Outbox as Settings
 from gateway.model import Draft, Work
-from gateway.outbox import salvage
+from gateway.outbox import database, salvage
+from gateway.outbox.claims import Claims
 from gateway.outbox.database import FILE, PAGE
+from gateway.outbox.ledger import Ledger
+from gateway.outbox.restore import Restoring, seed
+from gateway.outbox.room import Room
+from gateway.outbox.salvage import Books, Chunk, OldEpoch
 from gateway.outbox.store import open_outbox
 
 ROWS = 300
@@ -38,6 +43,20 @@ def change_the_key(file: Path, rowid: int) -> None:
                 file.write_bytes(content)
                 return
     raise AssertionError("no such row")
+
+
+def test_what_is_saved_out_of_order_is_sent_all_the_same(tmp_path: Path) -> None:
+    with closing(database.open_file(tmp_path / FILE)) as connection:
+        seed(connection, Books([OldEpoch("old", 1, 0.0, 0, 9, 0)], 9), 1.0)
+        life = database.begin(connection, "rfid", "box-1", 1.0, (1, 9))
+        ledger = Ledger(connection, life, None)
+        claims = Claims(ledger.next_rowid)
+        claims.take("historical", 9)
+        room = Room(tmp_path, connection, 1 << 26)
+        room.restore()
+        saved = [(number, 1, number, 0, 0.0, 0.0, 0, "epcis", None, None, b"{}") for number in (5, 3)]
+        Restoring(connection, ledger, life, claims, room, lambda: 1.0)(Chunk(saved, []), "synced")
+    assert claims.bounds("historical")[0] < 3
 
 
 @pytest.mark.parametrize("rowid", range(196, 206))
