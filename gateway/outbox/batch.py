@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.model import Work
 from gateway.outbox.mailbox import GROUP, Mailbox
+from gateway.outbox.room import size_of
 
 MOST = 2000
 """Events a commit takes of a longer queue: one fsync for more of them."""
@@ -29,12 +30,15 @@ class Batch:
         self._most = min(MOST, events)
         self.as_many_as_ever()
 
-    def gather(self) -> tuple[Work, ...]:
-        """Whole works, about as many events as a commit may take, one work at least."""
+    def gather(self, room: int) -> tuple[Work, ...]:
+        """Whole works, about as many events as a commit may take, and no more than `room` bytes; one work at least."""
         waiting, batch = self._mailbox.works, self._works
         self._mailbox.urgent = False
-        events = sum(len(work.drafts) for work in batch)
+        events, size = sum(len(work.drafts) for work in batch), size_of(batch)
         while waiting and len(batch) < self._limit and events < self._most:
+            size += size_of((waiting[0],))
+            if batch and size > room:
+                break
             batch.append(waiting.popleft())
             events += len(batch[-1].drafts)
         if waiting:

@@ -30,10 +30,13 @@ class Wal:
 
     @property
     def due(self) -> bool:
-        """Time for a checkpoint: half is used, the other half is the next commit's; or more than all of it, by what
-        the estimate leaves out.
-        """
+        """Time for a checkpoint: half is used; or more than all of it, by what the estimate leaves out."""
         return self._used >= self.size // 2 or self._path.stat().st_size > self.size
+
+    @property
+    def left(self) -> int:
+        """Bytes until then."""
+        return max(0, self.size // 2 - self._used)
 
     def note(self, rows: int, written: int, settled: int) -> None:
         """A commit of so many new rows and settled ones; `written`: bytes of payloads, as stored, by then in all."""

@@ -144,7 +144,7 @@ class Writer:
     def _commit(self, now: float, *, works: bool = True) -> None:
         """One transaction with all that waits; without room the works wait on, and what frees room goes alone."""
         works = works and self._cause is None
-        batch = self._batch.gather() if works else ()
+        batch = self._batch.gather(self._wal.left) if works else ()
         if batch and not self._room.admits(size_of(batch)):
             self._no_room(now, batch)
             return
