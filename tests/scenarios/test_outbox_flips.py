@@ -22,7 +22,7 @@ from tests.crash_images import Image, lay, photograph
 from tests.ledger import Ledger
 from tests.outbox_lives import SETTINGS, declare, look, work
 
-WORKS = 45
+WORKS = 44
 SOAK = 20
 """Flips a page."""
 
