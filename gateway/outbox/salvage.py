@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,10 +51,14 @@ class OldEpoch(NamedTuple):
 
 
 class Books(NamedTuple):
-    """What a damaged file says of itself: its epochs, and the greatest row id that may be in it."""
+    """What a damaged file says of itself: its epochs, and the greatest row id that may be in it.
+
+    `known` is that without what the mark beside it says; None if the file does not say.
+    """
 
     epochs: list[OldEpoch]
     top: int
+    known: int | None = None
 
 
 class Chunk(NamedTuple):
@@ -71,6 +76,7 @@ def look(folder: Path, segment: str) -> tuple[sqlite3.Connection, Books]:
     water = high_water.read(folder)
     top = _ask(connection, "SELECT max(id) FROM events")
     epochs = {row[1]: OldEpoch(*row) for row in _epochs(connection)}
+    given = None if top is None else max(top, *(one.base + one.last for one in epochs.values()), 0)
     if water is not None:
         known = epochs.get(water.epoch)
         stream = f"{segment}-{water.mark}" if known is None else known.stream
@@ -82,7 +88,7 @@ def look(folder: Path, segment: str) -> tuple[sqlite3.Connection, Books]:
         epochs[newest.epoch] = newest = newest._replace(last=max(newest.last, top - newest.base))
     if newest is None:
         return connection, Books([], UNKNOWN_BASE if top is None else top)
-    return connection, Books([epochs[number] for number in sorted(epochs)], newest.base + newest.last)
+    return connection, Books([epochs[number] for number in sorted(epochs)], newest.base + newest.last, given)
 
 
 def _ask(connection: sqlite3.Connection, question: str) -> int | None:
@@ -194,6 +200,13 @@ def size_of(chunk: Chunk) -> int:
     return 2 * (sum(len(row[-1]) + 512 for row in chunk.rows) + 1024 * len(chunk.gone))
 
 
+def tail(books: Books, above: int = 0) -> Iterator[Chunk]:
+    """What the mark knows of and the file does not: a damaged log has taken the file back to before it."""
+    first = max(books.top if books.known is None else books.known, above) + 1
+    if first <= books.top:
+        yield Chunk([], [(first, books.top)], upto=books.top)
+
+
 def gather(found: Iterator[Chunk]) -> Iterator[Chunk]:
     """Chunks of some size: single lost row ids that follow each other are one run."""
     rows: list[Saved] = []
@@ -238,7 +251,7 @@ class Salvage(threading.Thread):
     def _read(self) -> None:
         connection, books = look(self._folder, self._segment)
         with closing(connection):
-            found = gather(chunks(connection, books.top, self._above))
+            found = gather(chain(chunks(connection, books.top, self._above), tail(books, self._above)))
             if all(self._store(chunk._replace(aside=self._folder.name)) for chunk in found):
                 self._done()
 

@@ -23,6 +23,9 @@ from tests.ledger import Ledger
 from tests.outbox_lives import SETTINGS, declare, look, work
 
 WORKS = 44
+FULL_LOG = 46
+"""Works after which all of the log is in the file, too: what damages it takes back what the file has."""
+
 SOAK = 20
 """Flips a page."""
 
@@ -57,12 +60,12 @@ async def taken(ledger: Ledger, outbox: Outbox, life: object, most: int = 1 << 3
             outbox.settle([row.rowid for row in rows])
 
 
-async def whole(folder: Path) -> tuple[Image, Ledger]:
+async def whole(folder: Path, works: int = WORKS) -> tuple[Image, Ledger]:
     """A running outbox with a file and a log, its mark up to date, and all that it promised."""
     ledger = Ledger()
     async with opened(folder) as outbox:
         outbox.listen(lambda rows: [ledger.record(json.loads(row.payload)) for row in rows])
-        for number in range(WORKS):
+        for number in range(works):
             outbox.put(work(5 + 5 * number))
             if number % 5 == 0:
                 await outbox.flush()
@@ -144,10 +147,10 @@ def scratch(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder) / "image"
 
 
-def everywhere(folder: Path, scratch: Path, flips: int, destroyed: int) -> Counter[str]:
+def everywhere(folder: Path, scratch: Path, flips: int, destroyed: int, works: int = WORKS) -> Counter[str]:
     """So many bits flipped in each page and frame, one at a time, and every so manieth destroyed; how many of each."""
     luck = random.Random(20261125)
-    image, ledger = asyncio.run(whole(folder))
+    image, ledger = asyncio.run(whole(folder, works))
     done: Counter[str] = Counter()
     for number, (name, at, length) in enumerate(places(image, folder)):
         content = image[str(folder / name)] or b""
@@ -164,6 +167,16 @@ def test_a_flipped_bit_or_a_destroyed_page_costs_nothing_undeclared(tmp_path, sc
     done = everywhere(tmp_path, scratch, flips=0, destroyed=4)
     assert min(done.values()) > 1
     assert len(done) == 3
+
+
+def test_a_destroyed_frame_of_a_log_that_is_in_the_file_too_costs_nothing_undeclared(tmp_path, scratch):
+    """What the log then still says is older than the file: together they contradict each other."""
+    image, ledger = asyncio.run(whole(tmp_path, FULL_LOG))
+    log = f"{database.FILE}-wal"
+    frames = [(at, length) for name, at, length in places(image, tmp_path) if name == log]
+    assert len(frames) > 10
+    for at, length in frames:
+        hold(image, ledger, tmp_path, scratch, Hurt(log, at, random.Random(at).randbytes(length)))
 
 
 def test_what_stands_beside_an_event_is_under_no_checksum_and_costs_it_nothing(tmp_path, scratch):
