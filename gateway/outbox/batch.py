@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from gateway.model import Work
 from gateway.outbox.mailbox import GROUP, Mailbox
-from gateway.outbox.room import size_of
 
 MOST = 2000
 """Events a commit takes of a longer queue: one fsync for more of them."""
+
+_BESIDE = 1200
+"""Bytes of the log that an event may need beside its own: the rest of a page, and its places in the indexes."""
+
+
+def _logged(works: Iterable[Work]) -> int:
+    """Bytes of the log that works may need, were nothing of them packed."""
+    return sum(len(draft.body) + _BESIDE for work in works for draft in work.drafts)
 
 
 class Batch:
@@ -17,6 +26,8 @@ class Batch:
         self._mailbox = mailbox
         self._works: list[Work] = []
         self._most = self._limit = GROUP
+        self.cut = False
+        """Whether more would have been gathered if there had been room."""
 
     def __len__(self) -> int:
         return len(self._works)
@@ -33,11 +44,12 @@ class Batch:
     def gather(self, room: int) -> tuple[Work, ...]:
         """Whole works, about as many events as a commit may take, and no more than `room` bytes; one work at least."""
         waiting, batch = self._mailbox.works, self._works
-        self._mailbox.urgent = False
-        events, size = sum(len(work.drafts) for work in batch), size_of(batch)
+        self._mailbox.urgent = self.cut = False
+        events, size = sum(len(work.drafts) for work in batch), _logged(batch)
         while waiting and len(batch) < self._limit and events < self._most:
-            size += size_of((waiting[0],))
-            if batch and size > room:
+            size += _logged((waiting[0],))
+            self.cut = bool(batch) and size > room
+            if self.cut:
                 break
             batch.append(waiting.popleft())
             events += len(batch[-1].drafts)

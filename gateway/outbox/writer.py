@@ -144,7 +144,7 @@ class Writer:
     def _commit(self, now: float, *, works: bool = True) -> None:
         """One transaction with all that waits; without room the works wait on, and what frees room goes alone."""
         works = works and self._cause is None
-        batch = self._batch.gather(self._wal.left) if works else ()
+        batch = self._gather() if works else ()
         if batch and not self._room.admits(size_of(batch)):
             self._no_room(now, batch)
             return
@@ -162,6 +162,12 @@ class Writer:
             self._retention.stir(now)
         self._report(batch, rows)
         self._keep_wal_short(now)
+
+    def _gather(self) -> tuple[Work, ...]:
+        batch = self._batch.gather(self._wal.left)
+        if self._batch.cut and self._wal.checkpoint(self._sql, "PASSIVE"):  # two small commits cost more
+            batch = self._batch.gather(self._wal.left)
+        return batch
 
     def _keep_wal_short(self, now: float) -> None:
         if self._wal.due and not self._wal.checkpoint(self._sql, "PASSIVE"):
