@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import repeat
-from operator import eq
+from operator import eq, itemgetter
 from typing import Any, Self, overload
 
 from drivers.observations import Observation, Read
@@ -57,6 +57,14 @@ class Reads(Sequence[Read]):
     def times(self) -> Sequence[float]:
         """When, by read (Unix seconds)."""
         return self.column(_TIME)
+
+    def some(self, places: Sequence[int]) -> list[Read]:
+        """The reads at these places, in this order."""
+        if len(places) < 2:  # of one place the getter gives no row
+            return [self[at] for at in places]
+        chosen = itemgetter(*places)
+        columns = [None if column is None else chosen(column) for column in self.columns]
+        return [*type(self)(columns, self.same, len(places))]
 
     def distinct(self, field: str) -> frozenset[Any]:
         """The different values of a field."""

@@ -64,4 +64,4 @@ def _of_columns(seen: Reads, antennas: Antennas | None, now: float, quiet: Quiet
                     last[slot] = time
                 continue
         rest.append(at)
-    return [seen[at] for at in rest]
+    return seen.some(rest)

@@ -40,6 +40,12 @@ def test_they_are_a_sequence_of_reads(reads, cut):
     assert len(made[cut]) == len(reads[cut])
 
 
+@given(st.data(), st.lists(READS, min_size=1, max_size=6))
+def test_some_of_them_are_taken_by_their_places(data, reads):
+    places = data.draw(st.lists(st.integers(0, len(reads) - 1), max_size=4))
+    assert columns(reads).some(places) == [reads[at] for at in places]
+
+
 @given(st.lists(READS, min_size=1, max_size=6))
 def test_columns_say_what_the_reads_do(reads):
     made = columns(reads)
