@@ -43,6 +43,13 @@ class DeviceHealth(msgspec.Struct, frozen=True, rename="camel"):
     signals: int = 0
     values: int = 0
     """Measured."""
+    broken: bool = False
+    """Its driver ended by a bug and waits to be opened again: until then, `degraded` reads nothing."""
+
+    @property
+    def observes(self) -> bool:
+        """Whether what it could read would be read."""
+        return self.state == "online" or (self.state == "degraded" and not self.broken)
 
 
 class DeviceBoard:
@@ -74,16 +81,16 @@ class DeviceBoard:
         self._values += values
 
     def say(self, state: DeviceState, cause: str, *, failed: bool = False) -> None:
-        """The device as a whole is now so; an unchanged state and cause are not news."""
+        """The device as a whole is now so; an unchanged state and cause are not news. `failed`: its driver ended."""
         cause = one_line(cause)
-        failures = self._now.failures + failed
+        counted = {"failures": self._now.failures + failed, "broken": failed and state == "degraded"}
         if (state, cause) == (self._now.state, self._now.cause):
-            self._now = msgspec.structs.replace(self._now, failures=failures)
+            self._now = msgspec.structs.replace(self._now, **counted)
             return
         since = self._now.since if state == self._now.state else self._clock()
         antennas = self._now.antennas if state in ("online", "degraded") else ()
         self._now = msgspec.structs.replace(
-            self._now, state=state, cause=cause, since=since, failures=failures, antennas=antennas
+            self._now, state=state, cause=cause, since=since, antennas=antennas, **counted
         )
         self._tell()
 

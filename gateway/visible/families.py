@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from gateway.overview import LocationView, Overview
 from gateway.timing import Histogram
+from gateway.uplink.reasons import FAILURE, hexadecimal, remedy
 from gateway.uplink.timings import Timings
 from gateway.visible.wear import Wear
 
@@ -159,9 +160,13 @@ def _outbox(views: Sequence[Overview], now: float) -> Iterator[Metric]:
     yield _counter("dead_letters", letters, ("segment", "reason"), dead)
 
 
+GIVEN_UP = ("disconnect", *(hexadecimal(code) for code in range(FAILURE, 2**8) if remedy(code) == "split"))
+"""Why the uplink gives an event up: shown from 0 on, for a count that begins with its first burst shows no increase."""
+
+
 def _dead(one: Overview) -> list[tuple[str, float]]:
-    found = sorted(one.uplink.given_up.items())
-    return [*found, ("corrupt", one.outbox.corrupt)]
+    counts = dict.fromkeys(GIVEN_UP, 0) | one.uplink.given_up
+    return [*sorted(counts.items()), ("corrupt", one.outbox.corrupt)]
 
 
 def _uplink(views: Sequence[Overview]) -> Iterator[Metric]:
@@ -218,8 +223,10 @@ def _add(family: HistogramMetricFamily, labels: Sequence[str], histogram: Histog
 def _devices(views: Sequence[Overview]) -> Iterator[Metric]:
     labels = ("segment", "device")
     devices = [((one.segment, device.device), device) for one in views for device in one.devices]
-    up = "1 while the device observes."
-    yield _gauge("device_up", up, labels, [(names, device.state == "online") for names, device in devices])
+    up = "1 while the device observes: it is online, or degraded and reads."
+    yield _gauge("device_up", up, labels, [(names, device.observes) for names, device in devices])
+    ill = "1 while the device is degraded: something is wrong with it."
+    yield _gauge("device_degraded", ill, labels, [(names, device.state == "degraded") for names, device in devices])
     reads = "Reads of the device."
     yield _counter("device_reads", reads, labels, [(names, device.reads) for names, device in devices])
     again = "Connections to the device that failed or ended; each is followed by another."

@@ -123,6 +123,7 @@ async def test_a_bug_is_shown_logged_and_tried_again(caplog: pytest.LogCaptureFi
     watched = Watched(driver)
     await watched.until(lambda: watched.board.now.state == "online")
     assert watched.said[0].state == "degraded"
+    assert not watched.said[0].observes, "nobody reads until the driver is opened again"
     assert "ZeroDivisionError" in watched.said[0].cause
     assert "Traceback" in caplog.text
 

@@ -1,22 +1,16 @@
-"""What a monitor sees: families of metrics, a small HTTP listener, what disks say of their wear."""
+"""What a monitor sees: families of metrics, alerts that ask for them, what disks say of their wear."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 import shutil
-import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import CollectorRegistry
@@ -25,8 +19,7 @@ from gateway.health import DeviceHealth
 from gateway.overview import ClockView, LocationView, OutboxView, Overview, UplinkView
 from gateway.troubles import troubles
 from gateway.uplink.timings import Timings
-from gateway.visible.families import Families, Seen
-from gateway.visible.listener import MAX_CLIENTS, Answer, Listener
+from gateway.visible.families import GIVEN_UP, Families, Seen
 from gateway.visible.wear import Wear, wear
 from tests.gateway.test_timing import NOON, row
 
@@ -87,6 +80,8 @@ def view(**parts: Any) -> Overview:
     devices = (
         DeviceHealth("dock", "online", since=NOON, last_read=NOON - 3.0, reads=61, failures=62),
         DeviceHealth("belt", "offline", "no answer", failures=63),
+        DeviceHealth("gate", "degraded", "its report buffer is 90 % full", last_read=NOON),
+        DeviceHealth("desk", "degraded", "bug in the driver", broken=True),
     )
     clock = ClockView("holdover", -0.25, 71.0)
     named = {"uplink": uplink, "outbox": outbox, "location": location, "devices": devices, "clock": clock} | parts
@@ -167,6 +162,7 @@ def test_each_count_is_where_its_name_says() -> None:
     assert of(found, "delivery_seconds_count", lane="historical", **rfid) == 0
     assert of(found, "device_up", device="dock", **rfid) == 1
     assert of(found, "device_up", device="belt", **rfid) == 0
+    assert of(found, "device_degraded", device="dock", **rfid) == 0
     assert of(found, "device_reads_total", device="dock", **rfid) == 61
     assert of(found, "device_reconnects_total", device="belt", **rfid) == 63
     assert of(found, "device_last_read_timestamp_seconds", device="dock", **rfid) == NOON - 3.0
@@ -174,6 +170,25 @@ def test_each_count_is_where_its_name_says() -> None:
     assert of(found, "clock_unsynchronized_seconds") == 71.0
     assert of(found, "clock_set") == 1
     assert of(found, "disk_wear_ratio", disk="mmcblk0", type="a") == 0.3
+
+
+def test_a_degraded_device_is_up_unless_its_driver_ended() -> None:
+    found = samples(text(view()))
+    seen = {
+        device: (
+            of(found, "device_up", device=device, segment="rfid"),
+            of(found, "device_degraded", device=device, segment="rfid"),
+        )
+        for device in ("gate", "desk")
+    }
+    assert seen == {"gate": (1, 1), "desk": (0, 1)}
+
+
+def test_every_reason_of_a_dead_letter_is_shown_before_the_first() -> None:
+    """A count that appears with its first burst in it is no increase."""
+    found = samples(text(view(uplink=UplinkView("broker:8883", "5", "online"), outbox=OutboxView("s", 1))))
+    shown = {dict(labels)["reason"]: value for (name, labels), value in found.items() if "dead_letters" in name}
+    assert shown == dict.fromkeys(("0x90", "0x95", "0x99", "disconnect", "corrupt"), 0)
 
 
 def test_what_is_not_known_is_not_shown() -> None:
@@ -233,6 +248,22 @@ def test_the_alerts_ask_for_metrics_that_are_there() -> None:
     assert alerts == re.findall(r"^\| `(Readpoint\w+)` \|", MANUAL, re.MULTILINE)
 
 
+def test_the_alerts_are_tested_with_series_as_they_are_shown() -> None:
+    """Labels of a series, and reasons of dead letters, are those that a gateway has."""
+    shown: dict[str, set[frozenset[str]]] = {}
+    for name, labels in samples(text(view())):
+        shown.setdefault(name, set()).add(frozenset(dict(labels)) - {"le"})
+    cases = (ROOT / "tests" / "cases" / "alerts" / "alerts_test.yaml").read_text()
+    tried = re.findall(r"series: '(readpoint_[a-z_]+)\{(.*?)\}'", cases)
+    assert tried
+    for name, labels in tried:
+        if not name.startswith("readpoint_centre_"):
+            said = set(re.findall(r"(\w+)=", labels)) - {"instance", "job", "le"}
+            assert said in shown[name], name
+    reasons = {*GIVEN_UP, "corrupt"}
+    assert set(re.findall(r'dead_letters_total\{.*?reason="(\w+)"\}', cases)) <= reasons
+
+
 @pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed: apt-get install prometheus")
 @pytest.mark.parametrize(
     ("arguments", "shown"),
@@ -282,116 +313,3 @@ def test_wear_is_what_the_disk_says(tmp_path: Path, said: str, shares: dict[str,
     told.parent.mkdir(parents=True)
     told.write_text(said)
     assert {one.kind: one.share for one in wear(tmp_path)} == pytest.approx(shares)
-
-
-# The listener.
-
-
-@asynccontextmanager
-async def listening() -> AsyncIterator[int]:
-    """A listener that has one page."""
-    answers = {"/metrics": Answer("200 OK", "text/plain", b"it\n")}
-    server = await Listener(answers.get).serve("127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-
-
-async def ask(port: int, request: bytes) -> bytes:
-    """All that comes back; nothing where the other side just ends."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        writer.write(request)
-        writer.write_eof()
-        async with asyncio.timeout(30.0):
-            return await reader.read()
-    except OSError:
-        return b""
-    finally:
-        writer.close()
-
-
-@pytest.mark.parametrize(
-    ("request_line", "status"),
-    [
-        (b"GET /metrics HTTP/1.1", b"200 OK"),
-        (b"GET /metrics?name[]=up HTTP/1.0", b"200 OK"),
-        (b"HEAD /metrics HTTP/1.1", b"200 OK"),
-        (b"GET / HTTP/1.1", b"404 Not Found"),
-        (b"POST /metrics HTTP/1.1", b"405 Method Not Allowed"),
-        (b"GET /metrics", b"400 Bad Request"),
-        (b"\xff\xfe \x00 HTTP/9", b"400 Bad Request"),
-        (b"", b"400 Bad Request"),
-    ],
-)
-async def test_a_request_is_answered(request_line: bytes, status: bytes) -> None:
-    async with listening() as port:
-        answer = await ask(port, request_line + b"\r\nHost: box\r\n\r\n")
-    head, _, content = answer.partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 " + status + b"\r\n")
-    length = int(re.findall(rb"Content-Length: (\d+)", head)[0])
-    assert len(content) == (0 if request_line.startswith(b"HEAD") else length)
-
-
-async def test_one_that_talks_too_much_is_dropped_and_others_are_served() -> None:
-    async with listening() as port:
-        assert await ask(port, b"GET /metrics HTTP/1.1\r\n" + b"X: y\r\n" * 100_000) == b""
-        assert await ask(port, b"GET /met") == b""
-        assert b"200 OK" in await ask(port, b"GET /metrics HTTP/1.1\r\n\r\n")
-
-
-async def test_a_crowd_is_bounded_and_whoever_leaves_makes_room() -> None:
-    async with listening() as port:
-        crowd = [await asyncio.open_connection("127.0.0.1", port) for _ in range(MAX_CLIENTS)]
-        async with asyncio.timeout(30.0):
-            while await ask(port, b"GET /metrics HTTP/1.1\r\n\r\n") != b"":  # noqa: ASYNC110 - until all are taken
-                await asyncio.sleep(0.01)
-            for _, writer in crowd:
-                writer.close()
-            while await ask(port, b"GET /metrics HTTP/1.1\r\n\r\n") == b"":  # noqa: ASYNC110 - until they are gone
-                await asyncio.sleep(0.01)
-
-
-def test_stopping_while_somebody_asks_is_no_bug(caplog: pytest.LogCaptureFixture) -> None:
-    async def stopped(somebody: socket.socket) -> None:
-        async with listening() as port:
-            await asyncio.get_running_loop().sock_connect(somebody, ("127.0.0.1", port))
-            async with asyncio.timeout(30.0):
-                while len(asyncio.all_tasks()) < 2:  # noqa: ASYNC110 - until it is met
-                    await asyncio.sleep(0.01)
-
-    with socket.socket() as somebody:
-        somebody.setblocking(False)
-        asyncio.run(stopped(somebody))
-    assert caplog.records == []
-
-
-async def test_who_does_not_read_the_answer_is_dropped() -> None:
-    """However little of it is left: what the kernel does not take would stay here, and so would the connection."""
-    page = Answer("200 OK", "text/plain", b"x" * 2**16)
-    loop = asyncio.get_running_loop()
-    async with (
-        await Listener(lambda _path: page, patience=0.5).serve("127.0.0.1", 0) as server,
-        AsyncExitStack() as crowd,
-    ):
-        server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # those it accepts have it, too
-        deaf = [crowd.enter_context(socket.socket()) for _ in range(MAX_CLIENTS)]
-        for one in deaf:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            one.setblocking(False)
-            await loop.sock_connect(one, server.sockets[0].getsockname())
-            await loop.sock_sendall(one, b"GET /metrics HTTP/1.1\r\n\r\n")
-        async with asyncio.timeout(30.0):
-            port = server.sockets[0].getsockname()[1]
-            while not (await ask(port, b"GET /metrics HTTP/1.1\r\n\r\n")).endswith(page.content):  # noqa: ASYNC110 - until one is gone
-                await asyncio.sleep(0.01)
-            heard = b""
-            with suppress(ConnectionResetError):
-                while some := await loop.sock_recv(deaf[0], 2**16):
-                    heard += some
-        assert len(heard) < len(page.content)
-
-
-@given(st.binary(max_size=300))
-def test_no_bytes_make_an_answer_that_is_none(head: bytes) -> None:
-    answer = Listener(lambda _path: None)._answer(head)
-    assert re.match(rb"HTTP/1\.1 (400|404|405) ", answer)
