@@ -107,13 +107,14 @@ class Recovery:
 
     def begin(self, room: Room) -> database.Life:
         """The next epoch, above all that was ever given; on a full disk with the room of the ballast."""
-        try:
-            life = self._begin()
-        except sqlite3.OperationalError as error:
-            if not is_full(error):
-                raise
-            room.give_up()
-            life = self._begin()
+        with room.beyond():
+            try:
+                life = self._begin()
+            except sqlite3.OperationalError as error:
+                if not is_full(error):
+                    raise
+                room.give_up()
+                life = self._begin()
         self._life = life
         life.streams.update(self._named)
         return life

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from gateway.model import Work
@@ -16,6 +17,9 @@ _WAL_MOST = 8 * 2**20
 
 _RESERVE_MOST = 2**20
 _SMALLEST = 2**20
+
+_START_PAGES = 8
+"""What the rows of a start may need: each of two tables may split a page, and grow by a level."""
 
 
 class Room:
@@ -42,6 +46,16 @@ class Room:
         """Set how far the file may grow, with the reserve or without."""
         pages = (self.quota if reserve else self.quota - self._reserve) // self.page
         self._sql.execute(f"PRAGMA max_page_count = {pages}")
+
+    @contextmanager
+    def beyond(self) -> Iterator[None]:
+        """A few pages more than there are: a start is written down however full the outbox is."""
+        pages = self._pragma("page_count") + _START_PAGES
+        self._sql.execute(f"PRAGMA max_page_count = {pages}")
+        try:
+            yield
+        finally:
+            self.limit(reserve=False)
 
     def used(self) -> int:
         """Bytes of the file that hold something."""

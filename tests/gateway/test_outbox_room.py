@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import subprocess
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
 
@@ -14,6 +15,7 @@ import pytest
 from gateway.config.site import Outbox as Settings
 from gateway.model import Draft, Work
 from gateway.outbox.store import Outbox, OutboxFailed, Row, open_outbox
+from gateway.outbox.values import Lane
 
 BOUND = 60.0
 MiB = 2**20
@@ -37,12 +39,12 @@ async def until_full(outbox: Outbox) -> None:
             await outbox.epochs()
 
 
-async def take_all(outbox: Outbox, wanted: int) -> list[Row]:
+async def take_all(outbox: Outbox, wanted: int, lane: Lane = "live") -> list[Row]:
     """Claim and settle until so many rows have come, as an uplink would."""
     taken: list[Row] = []
     async with asyncio.timeout(BOUND):
         while len(taken) < wanted:
-            rows = await outbox.claim("live", 100, MiB)
+            rows = await outbox.claim(lane, 100, MiB)
             outbox.settle([row.rowid for row in rows])
             taken += rows
             if not rows:
@@ -102,6 +104,34 @@ async def test_what_never_found_room_is_told_at_the_end(tmp_path, monkeypatch):
 
     with pytest.raises(OutboxFailed, match="works could not be stored before the end: outbox quota used up"):
         await body()
+
+
+def fill_up_with_epochs(file: Path, quota: int) -> None:
+    """One after the other until the next one needs another page, and there is none."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        (page,) = connection.execute("PRAGMA page_size").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {quota // page}")
+        with suppress(sqlite3.OperationalError):
+            while True:
+                connection.execute(
+                    "INSERT INTO epochs (epoch, stream, started, base, last)"
+                    " SELECT max(epoch) + 1, max(stream), max(started), max(base), 1 FROM epochs"
+                )
+
+
+async def test_an_outbox_opens_however_full_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr("gateway.outbox.writer._CLOSE_GRACE", 0.0)
+    settings = Settings(max_size=MiB, linger=0.001)
+    with suppress(OutboxFailed):  # what found no room is told at the end
+        async with outbox_in(tmp_path, settings) as outbox:
+            for number in range(EVENTS):
+                outbox.put(work(number))
+            await until_full(outbox)
+    fill_up_with_epochs(tmp_path / "outbox.db", outbox.stats.quota)
+    async with outbox_in(tmp_path, settings) as outbox:
+        await take_all(outbox, outbox.stats.pending, "historical")
+        outbox.put(work(EVENTS))
+        await asyncio.wait_for(outbox.drained(1), BOUND)
 
 
 @pytest.fixture
