@@ -102,7 +102,7 @@ def print_overview(overview: Overview, now: float, console: Console | None = Non
     if overview.clock.alarm:
         table.add_row("clock", f"[red]{escape(overview.clock.alarm)}[/]")
     if overview.plain_devices:
-        table.add_row("accepts plain", ", ".join(overview.plain_devices))
+        table.add_row("accepts plain", escape(", ".join(overview.plain_devices)))
     console.print(table)
     console.print(_devices(overview, now))
 

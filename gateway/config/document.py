@@ -131,17 +131,30 @@ def _decode(data: bytes) -> str:
 
 
 def _events(text: str) -> Iterator[Event]:
+    read = 0
     try:
-        yield from YAML(typ="safe", pure=True).parse(text)
+        for event in YAML(typ="safe", pure=True).parse(text):
+            yield event
+            read = event.end_mark.index
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise Unreadable(_mark(mark), "yaml-syntax", _syntax(error)) from error
     except ReaderError as error:
-        before = text[: error.position]
-        mark = Mark(before.count("\n") + 1, len(before) - before.rfind("\n"))
+        mark = _place(text, error.position)
         raise Unreadable(mark, "yaml-syntax", f"character {_shown(error.character)} is not allowed in YAML") from error
     except (YAMLError, YAMLStreamError, ValueError, OverflowError) as error:
-        raise Unreadable(Mark(1, 1), "yaml-syntax", f"not YAML: {error}") from error
+        beyond = _BEYOND.search(text, read)  # what ruamel.yaml leaves to Python has no place of its own
+        mark = _place(text, beyond.start()) if beyond else Mark(1, 1)
+        raise Unreadable(mark, "yaml-syntax", f"not YAML: {error}") from error
+
+
+_BEYOND = re.compile(r"\\U(?!000|0010)[0-9A-Fa-f]{8}")
+"""An escape for more than Unicode has."""
+
+
+def _place(text: str, index: int) -> Mark:
+    before = text[:index]
+    return Mark(before.count("\n") + 1, len(before) - before.rfind("\n"))
 
 
 def _shown(character: int | str) -> str:
@@ -282,8 +295,14 @@ class _Builder:
     def _scalar(self, event: ScalarEvent, mark: Mark) -> Node:
         quoted = not event.implicit[0]
         tagged = self._tag(event, mark, allowed=("!", "tag:yaml.org,2002:str"))
-        value = event.value if quoted or tagged else _resolve(event.value)
-        return Node("scalar", mark, value=value, raw=event.value, quoted=quoted)
+        raw = event.value
+        if half := _HALF.search(raw):
+            # It can be written nowhere, neither as a file's name nor into a log.
+            raw = _HALF.sub("\ufffd", raw)
+            text = f"{_shown(half[0])} is half a character: write the character itself, or its \\U escape"
+            self.flaws.append(Flaw(mark, "yaml-syntax", text))
+        value = raw if quoted or tagged else _resolve(raw)
+        return Node("scalar", mark, value=value, raw=raw, quoted=quoted)
 
     def _tag(self, event: NodeEvent, mark: Mark, allowed: tuple[str, ...]) -> bool:
         tag = getattr(event, "tag", None)
@@ -293,6 +312,9 @@ class _Builder:
             self.flaws.append(Flaw(mark, "yaml-tag", f"tag {tag} means nothing here: remove it; text is quoted"))
         return True
 
+
+_HALF = re.compile("[\ud800-\udfff]")
+"""A surrogate: what an escape may name and no text has."""
 
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")

@@ -12,6 +12,7 @@ from gateway.config.build import build
 from gateway.config.devices import check_devices, validate
 from gateway.config.document import MAX_BYTES, Node, find, parse, plain
 from gateway.config.findings import Findings
+from gateway.config.folders import check_folders
 from gateway.config.identities import check_identities
 from gateway.config.outputs import check_outputs
 from gateway.config.problem import Code, ConfigError, Problem
@@ -81,6 +82,7 @@ def _check(
     check_links(root, findings)
     check_devices_links(devices, root, findings)
     check_files(root, path.parent, segments, findings)
+    check_folders(root, path.parent, segments, findings)
     check_needed(devices, path.parent, segments, findings)
     check_shared_ports(devices, findings)
     if ports:

@@ -15,6 +15,8 @@ from gateway.config.values import (
     Interface,
     Listen,
     Name,
+    One,
+    PathText,
     Pattern,
     Presence,
     Timezone,
@@ -33,7 +35,7 @@ class Metrics(Settings):
 
     listen: Listen | None = Field(None, examples=["127.0.0.1:9464"])
     """Address and port of `/metrics` and `/healthz`, in plain HTTP, for everybody who can reach it."""
-    textfile: str | None = Field(None, examples=["/var/lib/prometheus/node-exporter"])
+    textfile: PathText | None = Field(None, examples=["/var/lib/prometheus/node-exporter"])
     """The folder of a node-exporter's textfile collector: `readpoint.prom` is written there every 15 s."""
 
 
@@ -48,9 +50,9 @@ class Gateway(Settings):
     """IANA name of the local time; gives `eventTimeZoneOffset`."""
     identifiers: Literal["epc_urn", "digital_link"] = "epc_urn"
     """What stands in `epcList`: the EPC as a URN, or GS1 Digital Link."""
-    state_dir: str = "/var/lib/readpoint"
+    state_dir: PathText = "/var/lib/readpoint"
     """A folder in here for each segment: outbox, lock, quarantine."""
-    run_dir: str = "/run/readpoint"
+    run_dir: PathText = "/run/readpoint"
     """The local control socket of each segment stands here."""
     metrics: Metrics = Metrics()
     """Where this gateway shows how it is, for Prometheus."""
@@ -59,11 +61,11 @@ class Gateway(Settings):
 class Tls(Settings):
     """PEM files, relative to this file."""
 
-    ca: str | None = None
+    ca: PathText | None = None
     """The CA that signs the broker's certificate; default the system's CAs."""
-    cert: str | None = None
+    cert: PathText | None = None
     """This segment's certificate; its CN is `{gateway}.{segment}`."""
-    key: str | None = None
+    key: PathText | None = None
     """The certificate's key: readable by the gateway's user alone."""
 
 
@@ -146,7 +148,7 @@ class Segment(Settings):
     """GS1 schemes or URI patterns of the identifiers that count here; default all."""
     raw: Literal["report", "drop"] = "report"
     """What happens to identifiers that nobody can decode."""
-    identities: str | None = Field(None, examples=["identities.csv"])
+    identities: PathText | None = Field(None, examples=["identities.csv"])
     """A CSV or YAML file that gives identifiers their GS1 ids."""
 
 
@@ -267,7 +269,7 @@ class DeviceKeys(Settings):
 class Site(Settings):
     """A site: one gateway, its security zones, the places where it reads, the devices that do."""
 
-    version: Literal[1]
+    version: One
     """Version of this format."""
     gateway: Gateway
     """The box itself."""

@@ -90,16 +90,23 @@ def _segment(device: Key, node: Node, names: _Names, findings: Findings) -> None
         findings.error("unknown-segment", ("devices", device, "segment"), text)
 
 
+def _given(node: Node, key: Key) -> bool:
+    """Whether something stands there, and not nothing, or a mapping of nothing."""
+    inner = node.get(key)
+    return inner is not None and (bool(inner.items) if inner.kind == "mapping" else inner.value is not None)
+
+
 def _placed(device: Key, node: Node, names: _Names, findings: Findings) -> None:
     loc: Loc = ("devices", device)
-    if node.get("read_point") and node.get("antennas"):
+    whole, antennas = _given(node, "read_point"), _given(node, "antennas")
+    if whole and antennas:
         text = "either read_point for the whole device, or antennas: remove one"
         findings.error("both-given", (*loc, "read_point"), text, at_key=True)
     kind = known(node.text("driver"), names.drivers)
-    if kind is not None and not kind.entry.whole and node.get("read_point"):
+    if kind is not None and not kind.entry.whole and whole:
         text = f"a device of {node.text('driver')} is at no read point as a whole: write antennas, each with its own"
         findings.error("no-read-point", (*loc, "read_point"), text, at_key=True)
-    if node.get("read_point") or node.get("antennas") or device in names.gates or kind is None:
+    if whole or antennas or device in names.gates or kind is None:
         return
     if kind.entry.reads:
         text = "where does it read? write read_point: NAME, or antennas: with a read point for each"

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from pydantic_core import PydanticCustomError
 
+from drivers import registry
 from drivers.addresses import is_loopback
 from gateway.config.document import Key, Node
 from gateway.config.files import open_file
 from gateway.config.findings import Findings
+from gateway.config.nearest import did_you_mean, listed
 from gateway.config.site import Device
 from gateway.config.values import Url, parse_url
 from gateway.config.variants import known, usable
@@ -26,6 +28,7 @@ def check_links(root: Node, findings: Findings) -> None:
         uplink = node.get("uplink")
         if uplink is not None:
             _uplink(("segments", name, "uplink"), uplink, findings)
+        _drivers(("segments", name, "plain_devices"), node.get("plain_devices"), usable(root), findings)
     allowed = {name: _allowed(node) for name, node in _items(root, "segments")}
     for name, node in _items(root, "devices"):
         _device(("devices", name), node, allowed, usable(root), findings)
@@ -96,6 +99,14 @@ def _uplink(loc: Loc, node: Node, findings: Findings) -> None:
     if url.secure and not given:
         text = "no tls.cert and tls.key: brokers of this system know a segment by its certificate"
         findings.warn("no-certificate", (*loc, "url"), text)
+
+
+def _drivers(loc: Loc, node: Node | None, drivers: Collection[str], findings: Findings) -> None:
+    """A word that is no driver allows nothing, and hides what was meant."""
+    for index, item in node.items.items() if node is not None and node.kind == "sequence" else ():
+        if isinstance(item.value, str) and item.value not in {*drivers, *registry.installed()}:
+            text = f"there is no driver '{item.value}'; the drivers are {listed(drivers)}"
+            findings.error("unknown-driver", (*loc, index), f"{text}{did_you_mean(item.value, drivers)}")
 
 
 def _allowed(segment: Node) -> set[object]:

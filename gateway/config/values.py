@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Collection
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -13,13 +13,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from drivers.contract import Duration
+from drivers.uris import is_uri, remedy
 from gateway.config.nearest import did_you_mean, listed
 from gateway.config.problem import Code
 from gateway.config.words import BIZ_STEPS, DISPOSITIONS, SCHEMES
 
 NAME = r"^[a-z0-9-]{1,24}$"
 """Names of gateways, sites, segments, read points and devices: they become levels of topics."""
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
 _SGLN = "urn:epc:id:sgln:"
 _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):(\d{1,5})")
 _INTERFACE = re.compile(r"[^\s/:]{1,15}")
@@ -109,10 +109,9 @@ def _timezone(text: str) -> str:
 
 def _uri(text: str) -> str:
     """A URI (RFC 3986); a GS1 SGLN's company prefix and location reference have 12 digits together (TDS 2.3, 6.3.3)."""
-    if not _URI.fullmatch(text):
-        raise ValueError(
-            f"'{text}' is no URI: write a GS1 SGLN, as in urn:epc:id:sgln:9521141.12345.dock1, or another URI"
-        )
+    if not is_uri(text):
+        example = "write a GS1 SGLN, as in urn:epc:id:sgln:9521141.12345.dock1, or another URI"
+        raise ValueError(f"'{text}' is no URI: {remedy(text) or example}")
     if text.lower().startswith(_SGLN):
         fields = re.fullmatch(r"(\d{6,12})\.(\d{0,6})\.[^.]+", text[len(_SGLN) :])
         if not fields or len(fields[1]) + len(fields[2]) != 12:
@@ -122,9 +121,10 @@ def _uri(text: str) -> str:
 
 
 def _word(text: str, words: Collection[str], what: str) -> str:
-    if text in words or _URI.fullmatch(text):
+    if text in words or is_uri(text):
         return text
-    guess = did_you_mean(text, words) or f"; the words are {listed(sorted(words), 50)}"
+    better = remedy(text)
+    guess = f": {better}" if better else did_you_mean(text, words) or f"; the words are {listed(sorted(words), 50)}"
     raise refusal("unknown-word", f"'{text}' is no {what} of GS1's CBV 2.0, and no URI{guess}")
 
 
@@ -134,6 +134,17 @@ def _biz_step(text: str) -> str:
 
 def _disposition(text: str) -> str:
     return _word(text, DISPOSITIONS, "disposition")
+
+
+def _path(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("a path has no NUL character: remove it")
+    return text
+
+
+def _whole_one(value: object) -> object:
+    """Python takes `true` and `1.0` for 1."""
+    return None if isinstance(value, bool | float) else value
 
 
 def _pattern(text: str) -> str:
@@ -157,6 +168,9 @@ def either_way(value: object) -> object:
 _DURATION_SCHEMA = {"type": "string", "pattern": r"^(auto|\d+(\.\d+)?(ms|s|m|h|d))$"}
 
 
+_URI_HINT = r"^[A-Za-z][A-Za-z0-9+.-]*:([A-Za-z0-9._~:/?#@!$&'()*+,;=\[\]-]|%[0-9A-Fa-f]{2})+$"
+
+
 def _hint(schema: dict[str, Any]) -> Any:
     """What editors may check by themselves."""
     return Field(json_schema_extra=schema)
@@ -168,11 +182,13 @@ Address = Annotated[str, AfterValidator(_address)]
 Listen = Annotated[str, AfterValidator(_listen)]
 Interface = Annotated[str, AfterValidator(_interface)]
 Timezone = Annotated[str, AfterValidator(_timezone)]
-Uri = Annotated[str, AfterValidator(_uri), _hint({"pattern": r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$"})]
+Uri = Annotated[str, AfterValidator(_uri), _hint({"pattern": _URI_HINT})]
 BizStep = Annotated[str, AfterValidator(_biz_step), _hint({"anyOf": [{"enum": sorted(BIZ_STEPS)}, {"pattern": ":"}]})]
 Disposition = Annotated[
     str, AfterValidator(_disposition), _hint({"anyOf": [{"enum": sorted(DISPOSITIONS)}, {"pattern": ":"}]})
 ]
 Pattern = Annotated[str, AfterValidator(_pattern), _hint({"anyOf": [{"enum": sorted(SCHEMES)}, {"pattern": "[:*]"}]})]
+PathText = Annotated[str, AfterValidator(_path)]
+One = Annotated[Literal[1], BeforeValidator(_whole_one)]
 Presence = Annotated[Duration | None, BeforeValidator(_presence), WithJsonSchema(_DURATION_SCHEMA)]
 """Seconds, or None for `auto`."""

@@ -13,15 +13,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 
+from gateway.config.folders import LONGEST_SOCKET
 from gateway.control import access, protocol
 from gateway.logs import get_logger
 
 log = get_logger(__name__)
 
 MAX_CLIENTS = 32
-
-LONGEST_PATH = 107
-"""Bytes of a socket's path (unix(7)), its final NUL left out."""
 
 Answer = Callable[[protocol.AnyAsk, int], AsyncGenerator[bytes, None]]
 """Lines that answer a request of a user (its number); raises ValueError with a sentence for who asked."""
@@ -40,7 +38,7 @@ class ControlServer:
     @asynccontextmanager
     async def serve(self, path: Path) -> AsyncIterator[None]:
         """Listen at `path`; on leaving, whoever is connected is let go and the socket is removed."""
-        if len(os.fsencode(path)) > LONGEST_PATH:
+        if len(os.fsencode(path)) > LONGEST_SOCKET:
             raise OSError(f"{path}: too long for a socket's path: write a run_dir of at most 60 characters")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)

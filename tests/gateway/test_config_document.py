@@ -19,7 +19,7 @@ def tree(text: str) -> Node:
 def flaw(data: str | bytes) -> tuple[str, int, int]:
     root, flaws = parse(data.encode() if isinstance(data, str) else data)
     assert flaws
-    assert root is None or flaws[0].code in {"duplicate-key", "wrong-type", "yaml-tag", "yaml-anchor"}
+    assert root is None or flaws[0].code in {"duplicate-key", "wrong-type", "yaml-tag", "yaml-anchor", "yaml-syntax"}
     return flaws[0].code, *flaws[0].mark
 
 
@@ -109,6 +109,9 @@ def test_a_byte_order_mark_and_windows_lines() -> None:
         ("a: " + "{a: " * 5000, ("too-deep", 1, 128)),
         ("- " * 5000, ("too-deep", 1, 65)),
         (b"x" * (MAX_BYTES + 1), ("too-large", 1, 1)),
+        ("a: '\\U00110000'\nb: \"é\\U00110000\"\n", ("yaml-syntax", 2, 6)),
+        ('a: 1\nb: "x\\ud800"\n', ("yaml-syntax", 2, 4)),
+        ('a: 1\n"\\ud83d\\ude00": 2\n', ("yaml-syntax", 2, 1)),
     ],
 )
 def test_flaws_have_a_code_and_a_place(data: str | bytes, expected: tuple[str, int, int]) -> None:
@@ -185,7 +188,7 @@ def test_any_text_gives_a_tree_or_a_flaw(text: str) -> None:
     root, flaws = parse(text.encode("utf-8", "surrogatepass"))
     assert root is not None or flaws
     if root is not None:
-        plain(root)
+        repr(plain(root)).encode()
 
 
 @settings(max_examples=200, deadline=None)

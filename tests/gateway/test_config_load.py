@@ -175,7 +175,7 @@ def test_a_site_with_anchors_and_merge_keys(write: Write) -> None:
 
 
 def test_what_it_prints_is_one_line(write: Write) -> None:
-    (problem,) = problems(write(SITE.replace("site: dc1", 'site: dc1, "a\\nb\\x1b[31m\\ud800": 1')))
+    (problem,) = problems(write(SITE.replace("site: dc1", 'site: dc1, "a\\nb\\x1b[31m\\u2028": 1')))
     assert "\n" not in str(problem)
     assert "\x1b" not in str(problem)
     str(problem).encode()

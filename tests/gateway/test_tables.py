@@ -14,7 +14,7 @@ from gateway.overview import LocationView, OutboxView, Overview, UplinkView
 NOW = 1_790_000_000.0
 
 
-def shown(location: LocationView, *devices: DeviceHealth) -> list[str]:
+def shown(location: LocationView, *devices: DeviceHealth, plain: tuple[str, ...] = ()) -> list[str]:
     overview = Overview(
         segment="rfid",
         identity="gw-07.rfid",
@@ -26,6 +26,7 @@ def shown(location: LocationView, *devices: DeviceHealth) -> list[str]:
         outbox=OutboxView("rfid-1", 1),
         location=location,
         devices=devices,
+        plain_devices=plain,
     )
     out = io.StringIO()
     print_overview(overview, NOW, Console(file=out, width=240))
@@ -46,6 +47,11 @@ def test_reads_that_decided_nothing_are_shown_where_there_are_any() -> None:
 def test_gates_are_shown_as_they_are() -> None:
     lines = shown(LocationView(gates={"dock-1": True, "belt-1": False}))
     assert line(lines, "gates").split(maxsplit=1)[1] == "dock-1 open, belt-1 closed"
+
+
+def test_words_of_a_site_file_are_shown_and_not_obeyed() -> None:
+    """A gateway of before may have such a word, and a copied answer."""
+    assert "[/llrp], [red]" in line(shown(LocationView(), plain=("[/llrp]", "[red]")), "accepts plain")
 
 
 def test_a_device_that_only_measures_is_seen_at_work() -> None:
