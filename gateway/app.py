@@ -79,6 +79,9 @@ async def _reloading(site: Site, only: Sequence[str], segments: _Segments, reloa
             for problem in error.problems:
                 log.error(str(problem))  # noqa: TRY400 - what a person must mend needs no traceback
             log.error("not reloaded: the configuration of before is kept")  # noqa: TRY400 - same
+        except Exception:
+            # A bug that a file brings out must not end what records with the one before.
+            log.exception("not reloaded, by a bug: the configuration of before is kept")
         else:
             for warning in loaded.warnings:
                 log.warning(str(warning))
@@ -91,6 +94,10 @@ async def _reloading(site: Site, only: Sequence[str], segments: _Segments, reloa
         notify("READY=1")
 
 
+_Live = dict[str, Parts | None]
+"""The segments that this process should run; None for one that does not just now."""
+
+
 class _Showing:
     """Metrics while they are wanted; what makes them is not imported before."""
 
@@ -100,8 +107,7 @@ class _Showing:
         self._listen = listen
         self._settings = Metrics()
         self._task: asyncio.Task[None] | None = None
-        self.live: dict[str, Parts | None] = {}
-        """The segments that this process should run; None for one that does not just now."""
+        self.live: _Live = {}
 
     def apply(self, settings: Metrics) -> None:
         """Show it there, and no longer where it was shown."""
@@ -140,6 +146,7 @@ class _Segments:
         self._group = group
         self._showing = showing
         self._running: dict[str, tuple[asyncio.Queue[Site | None], asyncio.Task[None], asyncio.Event]] = {}
+        self._up = False
 
     @property
     def names(self) -> list[str]:
@@ -161,6 +168,7 @@ class _Segments:
         """Until all of them run."""
         for _, _, ready in self._running.values():
             await ready.wait()
+        self._up = True
 
     def stop(self) -> None:
         """Let all of them end."""
@@ -171,26 +179,51 @@ class _Segments:
     def _start(self, name: str, site: Site) -> None:
         news: asyncio.Queue[Site | None] = asyncio.Queue()
         ready = asyncio.Event()
-        task = self._group.create_task(_segment(site, name, ready, news, self._showing.live), name=f"segment {name}")
+        segment = _segment(site, name, ready, news, self._showing.live, late=self._up)
+        task = self._group.create_task(segment, name=f"segment {name}")
         self._running[name] = (news, task, ready)
 
 
 async def _segment(
-    site: Site, name: str, ready: asyncio.Event, news: asyncio.Queue[Site | None], live: dict[str, Parts | None]
+    site: Site, name: str, ready: asyncio.Event, news: asyncio.Queue[Site | None], live: _Live, *, late: bool
 ) -> None:
-    """Run one segment until the news is None. Its nest is made anew only for what it cannot take as it runs."""
+    """Run one segment until the news is None. Its nest is made anew only for what it cannot take as it runs.
+
+    What a person must mend keeps a new nest from being made: `late`, while others run, that ends none of them. The
+    segment then runs as before, or not until the next news.
+    """
     wanted: Site | None = site
+    before: Site | None = None
     while wanted is not None:
         live[name] = None
-        async with running(wanted, name, VERSION) as segment:
-            live[name] = segment
-            ready.set()
-            while (wanted := await news.get()) is not None and segment.takes(wanted):
-                await segment.apply(wanted)
-                log.info("reloaded", segment=name)
-        if wanted is not None:
-            log.info("starts again with its new configuration", segment=name)
+        asked, began = wanted, False
+        try:
+            async with running(asked, name, VERSION) as segment:
+                began = True
+                live[name] = segment
+                ready.set()
+                before = asked
+                while (wanted := await news.get()) is not None and segment.takes(wanted):
+                    await segment.apply(wanted)
+                    before = wanted
+                    log.info("reloaded", segment=name)
+        except* (OutboxError, OSError) as group:
+            if began or not (late or before):
+                raise
+            wanted = before if asked is not before else None
+            _cannot(group, name, returns=wanted is not None)
+            wanted = wanted or await news.get()
+        else:
+            if wanted is not None:
+                log.info("starts again with its new configuration", segment=name)
     live.pop(name, None)
+
+
+def _cannot(group: BaseExceptionGroup[BaseException], name: str, *, returns: bool) -> None:
+    for error in _leaves(group):
+        log.error(_sentence(error), segment=name)
+    then = "not reloaded: it starts again as before" if returns else "does not run: mend that, then reload"
+    log.error(then, segment=name)
 
 
 @asynccontextmanager

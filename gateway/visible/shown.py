@@ -60,7 +60,11 @@ class Shown:
         """Whether nothing needs a person."""
         reasons: list[str] = []
         for name, parts in self._running.items():
-            said = ["does not run: it is just starting"] if parts is None else troubles(overview(parts))
+            said = (
+                ["does not run: it is just starting, or the log says why"]
+                if parts is None
+                else troubles(overview(parts))
+            )
             reasons += [f"{name}: {one}" for one in said]
         return Health("troubled" if reasons else "ok", tuple(reasons))
 

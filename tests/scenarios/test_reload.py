@@ -110,10 +110,14 @@ async def test_a_wrong_file_changes_nothing(gateway: Start, broker: Mosquitto) -
         box.send(signal.SIGHUP)
         await box.logs("not reloaded")
         assert f"{box.site}:" in box.log.read_text()
+        box.site.write_text(good.replace("kind: zone", 'kind: zone, location: "\\ud800"'))
+        box.send(signal.SIGHUP)
+        await box.logs("U+D800 is half a character")
         assert "did you mean 'zone'" in box.log.read_text()
         after = await box.until(lambda now: now.devices[0].reads > before.devices[0].reads)
         assert (after.configuration, after.pid, after.outbox.epoch) == (before.configuration, before.pid, 1)
         # Mended, it is taken.
+        box.site.write_text(good)
         await reloaded(box, good.partition("read_points:")[1] + good.partition("read_points:")[2] + "\n")
 
 
@@ -149,6 +153,37 @@ async def test_segments_come_and_go(tmp_path: Path, free_port: int) -> None:
             while rfid.socket.exists():  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.02)
         assert (await yard.until(lambda now: now.configuration != first.configuration)).outbox.epoch == 1
+        assert await rfid.end() == 0
+    finally:
+        await rfid.end(signal.SIGKILL)
+
+
+async def test_a_segment_that_cannot_start_anew_costs_no_other(tmp_path: Path, free_port: int) -> None:
+    """It runs as before; a new one not until what is in its way is mended."""
+    site = tmp_path / "site.yaml"
+    good = segments("rfid", "yard", port=free_port)
+    site.write_text(good)
+    rfid, yard = GatewayProcess(tmp_path, site), GatewayProcess(tmp_path, site)
+    yard.socket = tmp_path / "run" / "yard.sock"
+    await rfid.start()
+    try:
+        pid = (await rfid.until(lambda now: now.outbox.epoch == 1)).pid
+        site.write_text(good.replace("state_dir: state", "state_dir: site.yaml"))
+        rfid.send(signal.SIGHUP)
+        await rfid.logs("not reloaded: it starts again as before")
+        for box in (rfid, yard):
+            assert (await box.until(lambda now: now.outbox.epoch == 2)).pid == pid
+        dmz = GatewayProcess(tmp_path, site)
+        dmz.socket = tmp_path / "run" / "dmz.sock"
+        in_its_way = tmp_path / "state" / "dmz"
+        in_its_way.write_text("")
+        site.write_text(segments("rfid", "yard", "dmz", port=free_port))
+        rfid.send(signal.SIGHUP)
+        await rfid.logs("does not run: mend that, then reload segment=dmz")
+        assert (await yard.until(lambda now: now.outbox.epoch == 2)).pid == pid
+        in_its_way.unlink()
+        rfid.send(signal.SIGHUP)
+        assert (await dmz.until(lambda now: now.segment == "dmz")).pid == pid
         assert await rfid.end() == 0
     finally:
         await rfid.end(signal.SIGKILL)
