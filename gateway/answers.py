@@ -30,6 +30,7 @@ from gateway.outbox.store import Outbox
 from gateway.outbox.values import Entry, OutboxError, Row, Selection
 from gateway.overview import LocationView, OutboxView, Overview, UplinkView
 from gateway.pipeline import Pipeline
+from gateway.places import Places
 from gateway.recall import Memory, recalled
 from gateway.uplink.link import Uplink
 
@@ -54,6 +55,7 @@ class Parts(msgspec.Struct, eq=False):
     uplink: Uplink
     devices: Devices
     clock: ClockWatch
+    places: Places
 
     def takes(self, site: Site) -> bool:
         """Whether it can go on with this configuration: all that differs is read points, rules, names, devices."""
@@ -69,6 +71,7 @@ class Parts(msgspec.Struct, eq=False):
         if self.directory.replace(self.segment.identities):
             self.engine.rename()
         self.pipeline.apply(self.segment.rules)
+        self.places.replace(self.segment.rules.read_points)
         await self.devices.apply(of_segment(site, name))
 
 

@@ -94,7 +94,7 @@ class Composer:
         identity = transition.object
         decided = rfc3339(transition.decided)
         place = self._places.get((transition.read_point, transition.kind, transition.direction))
-        if place is None:
+        if place is None or transition.uri is not None:
             place = self._place(transition)
         uri = quote(identity.uri)
         what = quote(identity.digital_link) if self._links and identity.digital_link else uri
@@ -213,7 +213,7 @@ class Composer:
     def _place(self, transition: Transition) -> str:
         """Fragment of bizStep, disposition, readPoint and bizLocation, by the contract's table; kept for the next."""
         point = self._read_points.get(transition.read_point)
-        uri = self._uri(transition.read_point)
+        uri = transition.uri or self._uri(transition.read_point)
         step, disposition, location = _business(point, transition) if point is not None else (None, None, None)
         if location is None and transition.kind in ("arrived", "moved"):
             location = uri
@@ -225,7 +225,7 @@ class Composer:
         words += f'"readPoint":{{"id":{quote(uri)}}}'
         if location is not None:
             words += f',"bizLocation":{{"id":{quote(location)}}}'
-        if point is not None:
+        if point is not None and transition.uri is None:
             self._places[transition.read_point, transition.kind, transition.direction] = words
         return words
 

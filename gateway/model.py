@@ -130,7 +130,7 @@ class Transition(msgspec.Struct, frozen=True, gc=False):
     """What a location event says. `time` is when it happened, `decided` when the gateway decided it (Unix seconds).
 
     `origin` is the read point a `moved` left; `unobserved` the gap (from, to) in which an object vanished. `count` is
-    how many of a class were observed together.
+    how many of a class were observed together. `uri` is the read point's, where that is not the one it has now.
     """
 
     kind: TransitionKind
@@ -149,6 +149,7 @@ class Transition(msgspec.Struct, frozen=True, gc=False):
     resync: bool = False
     passage: Passage | None = None
     count: int = 1
+    uri: str | None = None
 
 
 class Sighting(NamedTuple):

@@ -78,6 +78,11 @@ class Pipeline:
         self._reached: float | None = None
         """The time up to which all was decided, or is just being."""
 
+    def begin(self) -> None:
+        """Take up what was present before the start, and put what is to be told of it."""
+        self._reached = self._clock()
+        self._store(self._engine.advance(self._reached))
+
     async def run(self) -> None:
         """Until the inbox is closed and empty; what was put is then in the outbox's hands."""
         while not self._inbox.finished:

@@ -27,6 +27,7 @@ from gateway.outages import Outages
 from gateway.outbox.store import Outbox, open_outbox
 from gateway.outputs import Signalling, given
 from gateway.pipeline import Pipeline
+from gateway.places import Places
 from gateway.reconcile import Reconciler
 from gateway.supervisor import Backoff
 from gateway.uplink.link import STOPPED, Uplink, uplink
@@ -69,10 +70,14 @@ async def running(
         outages = Outages(log, time.monotonic, segment=name)
         inbox = Inbox(clock)
         directory = Directory(segment.identities, IDENTITIES)
-        engine = _engine(segment, directory, outbox)
+        places = Places(site.gateway.state_dir / name)
+        engine = _engine(segment, directory, outbox, places)
         history = History()
         pipeline = Pipeline(inbox, engine, composer, outbox, clock, history.telling(directory.orphans.told))
         pipeline.taps.add(history.take)
+        pipeline.begin()
+        places.replace(segment.rules.read_points)
+        await nest.enter_async_context(places.kept(outbox))
         await nest.enter_async_context(_deciding(pipeline, inbox, outbox, pace))
         signalling = Signalling(clock)
         pipeline.committed = signalling.committed
@@ -87,7 +92,7 @@ async def running(
         )
         running_devices = await nest.enter_async_context(devices(around, of_segment(site, name)))
         await nest.enter_async_context(given(signalling, partial(_offline, link, running_devices)))
-        made = outbox, inbox, composer, directory, engine, pipeline, history, link, running_devices, watch
+        made = outbox, inbox, composer, directory, engine, pipeline, history, link, running_devices, watch, places
         parts = Parts(site, segment, version, clock(), *made)
         await nest.enter_async_context(_telling(parts, outages, pace, clock))
         await nest.enter_async_context(_reconciling(parts, composer, clock))
@@ -108,12 +113,14 @@ def _outbox(
     )
 
 
-def _engine(segment: Segment, directory: Directory, outbox: Outbox) -> Engine:
+def _engine(segment: Segment, directory: Directory, outbox: Outbox, places: Places) -> Engine:
     return Engine(
         segment.rules,
         directory.resolve,
         outbox.presence(),
         lost=outbox.fresh,
+        renewed=places.renewed(outbox.stream),
+        told=places.before.zones,
         assume_online=False,
         met=directory.orphans.meet,
     )

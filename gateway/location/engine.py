@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 
 from drivers.observations import Antenna, Observation, Read, Signal, Status
 from gateway.ids import Ids, text
@@ -17,11 +18,11 @@ from gateway.location.admission import Admission, Met
 from gateway.location.checkpoint import Checkpoint, plain
 from gateway.location.floor import NO_LEVEL, STRONGEST, WEAKEST, Floor, Place
 from gateway.location.gate import GateState
-from gateway.location.outcome import Counts, Outcome, gone, key
+from gateway.location.outcome import Counts, Outcome, again, as_told, gone, key
 from gateway.location.portal import Portal
 from gateway.location.presence import Zones
 from gateway.location.repeats import Antennas
-from gateway.location.steps import NEAR, Hear, Steps, step_before, step_from
+from gateway.location.steps import NEAR, Hear, Steps, past, step_before, step_from
 from gateway.location.watch import Watch
 from gateway.model import Identity, Present, ReadPoint, Rules, Sighting
 
@@ -37,7 +38,8 @@ RESYNC = 60.0
 class Engine:
     """Turns observations into outcomes.
 
-    `present` is what the outbox knew at the start; `lost` says that it should have known something and does not.
+    `present` is what the outbox knew at the start; `lost` says that it should have known something and does not,
+    `renewed` that it was told in another stream: it is told again. `told` are the URIs its zones had then, by name.
     `new_id` makes the ids of passages. `assume_online`: a device observes from the first that is heard of it, as in
     recordings; otherwise from when it says so, and reads before that are what it held. `met` is told of identities
     that are looked up, which is not at every read.
@@ -50,6 +52,8 @@ class Engine:
         present: Iterable[Present] = (),
         *,
         lost: bool = False,
+        renewed: bool = False,
+        told: Mapping[str, str] = MappingProxyType({}),
         assume_online: bool = True,
         new_id: Callable[[float], str] | None = None,
         met: Met | None = None,
@@ -70,6 +74,8 @@ class Engine:
         self._steps = Steps()
         self._stepping: tuple[Zones | Portal, ...] = ()
         self._lost = lost
+        self._renewed = renewed
+        self._told = told
         self._assume_online = assume_online
         self._restored = list(present)
         self._now = -math.inf
@@ -133,7 +139,7 @@ class Engine:
             return out
         if self._assume_online and not self._watch.knows(device):
             first = observations[0]
-            since = step_before(_past(first.time, now))
+            since = step_before(past(first.time, now))
             if not (isinstance(first, Status) and first.antenna is None) and self._watch.meet(device, since):
                 self._thaw(now)
         for checkpoint, antennas in self._plain.get(device, ()):
@@ -183,10 +189,10 @@ class Engine:
 
     def _other(self, device: str, seen: Observation, now: float) -> None:
         if isinstance(seen, Status):
-            if self._watch.status(device, seen, _past(seen.time, now)):
+            if self._watch.status(device, seen, past(seen.time, now)):
                 self._thaw(now)
         elif isinstance(seen, Signal):
-            time = _past(seen.time, now)
+            time = past(seen.time, now)
             for _, gate in self._gated():
                 gate.hear(device, seen.name, seen.value, time)
             place = self._floor.devices.get(device, {}).get(seen.name)
@@ -253,16 +259,19 @@ class Engine:
         if self._lost:
             self._lost = False
             self._zones.resync_before = now + RESYNC
-        restored, self._restored = self._restored, []
+        restored, self._restored = [one.until(now) for one in self._restored], []
+        if self._renewed:
+            restored = [again(one, self._told, now, out) for one in restored]
         kinds = {place.point.name: place.point.kind for place in self._floor.present()}
-        for known in (one.until(now) for one in restored):
+        elsewhere = self._floor.moved(self._told)
+        for known in restored:
             kind = kinds.get(known.read_point)
             if kind == "checkpoint" and known.kind != "zone":
                 self._checkpoints[known.read_point].restore(known, now, out)
-            elif kind == "zone" and known.kind != "checkpoint":
+            elif kind == "zone" and known.kind != "checkpoint" and known.read_point not in elsewhere:
                 self._zones.restore(known, now, out)
             else:
-                out.append(gone(known, now))
+                out.append(as_told(gone(known, now), self._told))
 
     def present(self) -> Iterator[Present]:
         """All that is in a zone."""
@@ -368,6 +377,7 @@ class Engine:
         out = self.advance(now)
         now = self._now
         self._weigh_all(out)
+        told = {point.name: point.uri for point in self._floor.points.values()}
         self._floor.replace(rules)
         self._watch.replace()
         self._admission.replace(rules)
@@ -376,7 +386,9 @@ class Engine:
             self._checkpoints.pop(name).close(now, out)
         for name in [name for name in self._portals if kinds.get(name) != "portal"]:
             self._portals.pop(name).close(now, out)
-        self._zones.replace(now, out)
+        left: list[Outcome] = []
+        self._zones.replace(now, self._floor.moved(told), left)
+        out += [as_told(one, told) for one in left]
         self._zones.rename()  # whom the new rules do not accept nobody hears any more
         for name, checkpoint in self._checkpoints.items():
             checkpoint.replace(rules.read_points[name], now)
@@ -384,8 +396,3 @@ class Engine:
             portal.replace(rules.read_points[name])
         self._compile()
         return out
-
-
-def _past(time: float, now: float) -> float:
-    """A stamp as a time until now."""
-    return time if 0.0 <= time <= now else now

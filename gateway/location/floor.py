@@ -65,6 +65,10 @@ class Floor:
             self.places[index] = place
         return place
 
+    def moved(self, told: Mapping[str, str]) -> set[str]:
+        """Read points that have another URI than they were told by, by name."""
+        return {name for name, point in self.points.items() if told.get(name, point.uri) != point.uri}
+
     def present(self) -> Iterable[Place]:
         """The places of the configuration as it stands."""
         return (place for ports in self.devices.values() for place in ports.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -17,6 +18,9 @@ TOGGLE = 0x100
 
 MAX_TAGS = 200_000
 """Identifiers one rule keeps at a time; more are refused and counted, so endless distinct tags cost no memory."""
+
+LATER = 0.001
+"""Seconds by which a placement that is told again is later, as events write times."""
 
 MAX_ALIASES = 65_536
 """Identifiers remembered as not wanted, so that each is looked at once."""
@@ -59,6 +63,27 @@ def key(read: Read) -> Key:
     if read.scheme == "epc" and not (read.pc is not None and read.pc & TOGGLE):
         return read.value
     return (read.scheme, read.value, read.pc)
+
+
+def as_told(outcome: Outcome, told: Mapping[str, str]) -> Outcome:
+    """It ends where it was told that it began: at the read point with that URI."""
+    transition = outcome.transition
+    if transition is None:
+        return outcome
+    return Outcome(msgspec.structs.replace(transition, uri=told.get(transition.read_point)), outcome.presence)
+
+
+def again(known: Present, told: Mapping[str, str], now: float, out: list[Outcome]) -> Present:
+    """What another stream has placed in a zone is placed in this one: later, and not before it was last seen."""
+    if known.kind == "checkpoint":
+        return known
+    seen = max(known.last_seen, known.since + LATER)
+    placed = msgspec.structs.replace(known, since=seen, last_seen=seen)
+    arrived = Transition(
+        "arrived", known.object, known.read_point, seen, now, known.since, known.last_seen, resync=True
+    )
+    out.append(as_told(Outcome(arrived, (placed,)), told))
+    return placed
 
 
 def gone(known: Present, now: float) -> Outcome:

@@ -6,7 +6,7 @@ A tag is in at most one zone. Its eventTimes never run backwards. Departures wai
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Final
 
 import msgspec
@@ -20,7 +20,7 @@ from gateway.location.patience import BEACONS, GAP, Patience
 from gateway.location.renaming import Renaming
 from gateway.location.watch import Watch
 from gateway.location.wheel import Wheel
-from gateway.location.zone import Tag, ZoneRule, some_stand
+from gateway.location.zone import Tag, ZoneRule
 from gateway.model import Absent, DepartureReason, Identity, Present, ReadPoint, Sighting, Transition
 
 LISTENING: Final = 2.0
@@ -384,15 +384,15 @@ class Zones:
         """Identifiers may have other names from now on: each is looked up again when it is read next."""
         self._renaming.begin(self._tags, self._objects)
 
-    def replace(self, now: float, out: list[Outcome]) -> None:
-        """New rules: what left the configuration departs, the rest stays."""
+    def replace(self, now: float, elsewhere: Container[str], out: list[Outcome]) -> None:
+        """New rules: what left the configuration departs, also from zones that are `elsewhere`; the rest stays."""
         self._rule.replace(self._floor)
         self._limits.replace(self._rule.zones)
         standing = "".join(place.letter for place in self._floor.present())
         for tag in list(self._objects.values()):
             heard = self._rule.heard_since(tag, tag.last_seen - self._patience(tag))
             self._rule.keep(tag, standing)
-            if tag.here >= 0 and self._rule.letters[tag.here] and some_stand(heard, standing):
+            if tag.here >= 0 and self._rule.stands(tag, heard, standing, elsewhere):
                 self._wheel.arm(tag, now)
             elif tag.here >= 0:
                 self._depart(tag, "configuration", now, now, out)

@@ -38,6 +38,11 @@ Nothing that the garbage collector follows: so many at a time would be a pause.
 """
 
 
+def past(time: float, now: float) -> float:
+    """A stamp as a time until now."""
+    return time if 0.0 <= time <= now else now
+
+
 def step_before(time: float) -> float:
     """The last step that does not lie after that time."""
     number = math.floor(time * RATE)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Container
 from operator import mul
 
 import msgspec
@@ -114,6 +115,11 @@ class ZoneRule:
         self.letters = [floor.letters(zone.name, "zone") for zone in self.zones]
         self.alone = sum(map(bool, self.letters)) == 1
         self._map.replace(self._zone_of, [letter for letters in self.letters for letter in letters])
+
+    def stands(self, tag: Tag, heard: str, standing: str, elsewhere: Container[str]) -> bool:
+        """Whether there still is the zone it is in, by new rules: where it was told, and with what `heard` it."""
+        zone = self.zones[tag.here]
+        return bool(self.letters[tag.here]) and zone.name not in elsewhere and _some_stand(heard, standing)
 
     def evidence(self) -> array[float]:
         """That of a tag of which nothing is known yet."""
@@ -328,6 +334,6 @@ def _rebase(tag: Tag, clock: float) -> float:
     return 0.0
 
 
-def some_stand(heard: str, standing: str) -> bool:
+def _some_stand(heard: str, standing: str) -> bool:
     """Whether any antenna that heard a tag still stands, or it is only known from before."""
     return not heard or any(letter in standing for letter in heard)

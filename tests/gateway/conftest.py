@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ class Walk:
     where there is a portal: there it tells who waits for company.
     """
 
-    def __init__(self, rules: Rules, present: Iterable[Present] = (), *, steps: bool = False, **options: bool) -> None:
+    def __init__(self, rules: Rules, present: Iterable[Present] = (), *, steps: bool = False, **options: Any) -> None:
         known = list(present)
         self.steps = steps or any(point.kind == "portal" for point in rules.read_points.values())
         numbers = count(1)

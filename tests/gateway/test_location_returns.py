@@ -138,3 +138,67 @@ def test_a_shift_beyond_reason_is_none(walk, rules):
     w.reach(1100.0)
     assert [one.direction for one in w.events] == ["in"]
     assert {OUTSIDE, INSIDE} == {source.antenna for one in w.events for source in one.sources}
+
+
+def moved_to(uri):
+    """Zone z1, at that URI now; z2 as ever."""
+    return [ReadPoint(name, at, "zone", presence_timeout=10.0) for name, at in (("z1", uri), ("z2", "urn:test:z2"))], [
+        Port("reader", 1, "z1"),
+        Port("reader", 2, "z2"),
+    ]
+
+
+def test_what_a_zone_held_that_is_elsewhere_now_departs_from_where_it_arrived(walk, rules):
+    """The next start finds another `uri` in the file: at the old one nobody else will end it."""
+    present = [known("z1"), known("z2", "urn:test:b"), known("z9", "urn:test:c")]
+    told = {"z1": "urn:test:old", "z2": "urn:test:z2", "z9": "urn:test:z9"}
+    w = walk(rules(*moved_to("urn:test:new")), present, steps=True, told=told)
+    w.stay(T0 + 1.0, T0 + 5.0)
+    w.stay(T0 + 5.0, T0 + 6.0, 2, tag="b")
+    assert [(one.kind, one.read_point, one.uri, one.object.uri) for one in w.events] == [
+        ("departed", "z1", "urn:test:old", "urn:test:a"),
+        ("departed", "z9", "urn:test:z9", "urn:test:c"),
+        ("arrived", "z1", None, "urn:test:a"),
+    ]
+    assert w.events[0].reason == "configuration"
+
+
+def test_a_zone_that_gets_another_uri_is_left_and_entered_anew(walk, rules):
+    w = walk(rules(*moved_to("urn:test:old")), steps=True)
+    w.stay(1000.0, 1010.0)
+    w.stay(1000.0, 1010.0, 2, tag="b")
+    w.replace(rules(*moved_to("urn:test:new")), 1010.0)
+    w.stay(1010.5, 1020.0)
+    [_, departed, arrived] = [one for one in w.events if one.object.uri == "urn:test:a"]
+    assert (departed.kind, departed.read_point, departed.uri, departed.reason) == (
+        "departed",
+        "z1",
+        "urn:test:old",
+        "configuration",
+    )
+    assert (arrived.kind, arrived.read_point, arrived.uri) == ("arrived", "z1", None)
+    assert arrived.time >= departed.time
+
+
+def test_what_another_stream_placed_is_placed_again_and_then_departs(walk, rules):
+    """A box that is replaced, its disk kept: a departure of this stream would not end what the other one has told."""
+    w = walk(rules(*moved_to("urn:test:z1")), [known("z1"), known("z8", "urn:test:b")], steps=True, renewed=True)
+    w.state(T0 + 1.0, "online")
+    w.reach(T0 + 30.0)
+    told = [(one.kind, one.object.uri, one.read_point, one.time, one.resync) for one in w.events]
+    assert told == [
+        ("arrived", "urn:test:a", "z1", T0, True),
+        ("arrived", "urn:test:b", "z8", T0, True),
+        ("departed", "urn:test:b", "z8", T0, False),
+        ("departed", "urn:test:a", "z1", T0, False),
+    ]
+
+
+def test_a_placement_that_is_told_again_is_the_later_one(walk, rules):
+    """Whoever compares eventTimes first finds this one newer, though nobody has seen the object since."""
+    once = Present(Identity("urn:test:a", "sgtin", "instance"), "z1", T0, T0, "zone")
+    w = walk(rules(*moved_to("urn:test:z1")), [once], steps=True, renewed=True)
+    w.reach(T0 + 1.0)
+    [arrived] = w.events
+    assert T0 < arrived.time <= T0 + 0.002
+    assert w.stored["urn:test:a", "z1"].since == arrived.time
