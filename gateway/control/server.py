@@ -59,15 +59,18 @@ class ControlServer:
         task.add_done_callback(self._clients.discard)
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        closed = False
         try:
             await self._serve_one(reader, writer)
             writer.close()
             async with asyncio.timeout(self._patience):
                 await writer.wait_closed()
+            closed = True
         except (TimeoutError, OSError):
             self.dropped += 1
         finally:
-            writer.transport.abort()
+            if not closed:  # of what is closed CPython 3.11 has no loop any more to abort it
+                writer.transport.abort()
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -49,6 +49,7 @@ class Listener:
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients += 1
+        closed = False
         try:
             if self._clients <= MAX_CLIENTS:
                 async with asyncio.timeout(self._patience):
@@ -56,11 +57,13 @@ class Listener:
                     writer.write(self._answer(head))
                     writer.close()
                     await writer.wait_closed()  # all of it has left: `drain` is content with 64 KiB that have not
+                    closed = True
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # whoever it was has gone, or is told nothing
         finally:
             self._clients -= 1
-            writer.transport.abort()
+            if not closed:  # of what is closed CPython 3.11 has no loop any more to abort it
+                writer.transport.abort()
 
     def _answer(self, head: bytes) -> bytes:
         words = head.partition(b"\r\n")[0].decode("latin-1").split(" ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.control import access, protocol
+from gateway.control import access, protocol, server
 from gateway.control.client import NotRunning, Refused, ask
 from gateway.control.feed import Feed
 from gateway.control.server import MAX_CLIENTS, ControlServer
@@ -93,6 +94,31 @@ async def test_a_request_without_end_is_refused(tmp_path: Path) -> None:
             async with asyncio.timeout(30):
                 assert b"error" in await reader.read()
         writer.close()
+
+
+async def test_an_answer_that_leaves_piece_by_piece_is_no_bug(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection is closed when its last piece has left: then there is nothing to abort."""
+    allowed = server._allowed
+
+    def narrow(writer: asyncio.StreamWriter) -> access.Peer:
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        return allowed(writer)
+
+    async def long(_request: protocol.AnyAsk, _uid: int) -> AsyncGenerator[bytes, None]:
+        yield b"x" * 50_000
+
+    monkeypatch.setattr(server, "_allowed", narrow)
+    async with ControlServer(long).serve(tmp_path / "s.sock"):
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "s.sock", limit=1024)
+        writer.write(b'{"verb":"status"}\n')
+        await asyncio.sleep(0.05)
+        assert len(await reader.read()) == 50_000
+        writer.close()
+        await asyncio.sleep(0.05)
+        gc.collect()
+    assert caplog.records == []
 
 
 async def test_who_asks_nothing_is_let_go(tmp_path: Path) -> None:

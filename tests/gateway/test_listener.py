@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import socket
 from collections.abc import AsyncIterator
@@ -90,6 +91,25 @@ def test_stopping_while_somebody_asks_is_no_bug(caplog: pytest.LogCaptureFixture
     with socket.socket() as somebody:
         somebody.setblocking(False)
         asyncio.run(stopped(somebody))
+    assert caplog.records == []
+
+
+async def test_a_page_that_leaves_piece_by_piece_is_no_bug(caplog: pytest.LogCaptureFixture) -> None:
+    """Its connection is closed when its last piece has left: then there is nothing to abort."""
+    page = Answer("200 OK", "text/plain", b"x" * 2**22)
+    loop = asyncio.get_running_loop()
+    async with await Listener(lambda _path: page).serve("127.0.0.1", 0) as server:
+        for _ in range(3):
+            with socket.socket() as slow:
+                slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                slow.setblocking(False)
+                await loop.sock_connect(slow, server.sockets[0].getsockname())
+                await loop.sock_sendall(slow, b"GET /metrics HTTP/1.1\r\n\r\n")
+                await asyncio.sleep(0.05)
+                while await loop.sock_recv(slow, 2**16):
+                    pass
+            await asyncio.sleep(0.02)
+        gc.collect()
     assert caplog.records == []
 
 
