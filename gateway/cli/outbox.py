@@ -34,6 +34,10 @@ PATIENCE = 60.0
 """Seconds that a large outbox on a small box may take to find a row."""
 
 
+MOST = 2**63 - 1
+"""SQLite's integers go no further."""
+
+
 class IdType(click.ParamType[str]):
     """A CloudEvents id, with or without `urn:uuid:`."""
 
@@ -79,7 +83,7 @@ def outbox() -> None:
 
 @outbox.command("list")
 @click.option("--state", type=click.Choice(protocol.STATES), help="Only rows in this state.")
-@click.option("--after", type=click.IntRange(min=0), default=0, help="Start after this row.")
+@click.option("--after", type=click.IntRange(0, MOST), default=0, help="Start after this row.")
 @LIMIT
 @ROWS_AS_JSON
 @AS_CSV
@@ -126,8 +130,8 @@ def dead(
 
 @outbox.command()
 @click.option("--id", "event_id", type=IdType(), help="CloudEvents id, with or without urn:uuid:.")
-@click.option("--epoch", type=click.IntRange(min=1), help="Epoch; the newest one if left out.")
-@click.option("--sequence", type=click.IntRange(min=1), help="Sequence in the epoch.")
+@click.option("--epoch", type=click.IntRange(1, MOST), help="Epoch; the newest one if left out.")
+@click.option("--sequence", type=click.IntRange(1, MOST), help="Sequence in the epoch.")
 @FILE
 @segment_options
 def show(where: Where, event_id: str | None, epoch: int | None, sequence: int | None, file: Path | None) -> None:
@@ -188,9 +192,10 @@ def _offline(path: Path, question: Question) -> Iterator[bytes]:
     change = isinstance(question, protocol.OutboxResend) and not question.dry_run
     try:
         with stopped(path, change=change) as rows:
-            yield from _looked_up(rows, path, question)
+            found = list(_looked_up(rows, path, question))  # a gateway may start while this is printed, if ever it is
     except (OutboxError, ValueError) as error:
         raise click.ClickException(str(error)) from None
+    return iter(found)
 
 
 def _looked_up(rows: Stopped, path: Path, question: Question) -> Iterator[bytes]:

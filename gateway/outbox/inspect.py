@@ -103,7 +103,7 @@ def stopped(path: Path, *, change: bool = False) -> Iterator[Stopped]:
     folder, path = (None, path) if path.is_file() else (path, path / database.FILE)
     if not path.is_file():
         raise OutboxError(f"{path}: there is no outbox here; is state_dir right, and did this segment ever run?")
-    with nullcontext() if folder is None else exclusive(folder, time.time()):
+    with nullcontext() if folder is None else exclusive(folder, time.time(), make=change):
         try:
             with closing(sqlite3.connect(path) if change else _read_only(path)) as connection:
                 if migrations.identify(connection, str(path), max(migrations.scripts())) == 0:

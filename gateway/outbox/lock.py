@@ -24,9 +24,15 @@ class Holder(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def exclusive(folder: Path, now: float) -> Iterator[None]:
-    """Hold the folder. `OutboxLocked`, naming the holder, if somebody does; the kernel lets go when a process ends."""
-    descriptor = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def exclusive(folder: Path, now: float, *, make: bool = True) -> Iterator[None]:
+    """Hold the folder. `OutboxLocked`, naming the holder, if somebody does; the kernel lets go when a process ends.
+
+    Who only looks does not `make` the file, which made by root would shut the gateway out: without it nobody runs.
+    """
+    if not make and not (folder / NAME).exists():
+        yield
+        return
+    descriptor = os.open(folder / NAME, os.O_RDWR | (os.O_CREAT if make else 0) | os.O_CLOEXEC, 0o600)
     try:
         # flock, not lockf: a second open inside this process is refused too.
         try:
