@@ -108,10 +108,12 @@ async def _listening(it: Shown, host: str, port: int) -> None:
 
 async def _writing(it: Shown, file: Path) -> None:
     told = False
+    writing: asyncio.Future[None] | None = None
     try:
         while True:
+            writing = asyncio.ensure_future(asyncio.to_thread(_write, file, it.metrics()))
             try:
-                await asyncio.to_thread(_write, file, it.metrics())
+                await asyncio.shield(writing)
             except OSError as error:
                 if not told:
                     log.error("no metrics", file=file, cause=error.strerror)  # noqa: TRY400 - no bug
@@ -120,6 +122,8 @@ async def _writing(it: Shown, file: Path) -> None:
                 told = False
             await asyncio.sleep(EVERY)
     finally:
+        if writing is not None:
+            await asyncio.wait({writing})  # a thread that still writes cannot be cancelled
         with suppress(OSError):
             file.unlink(missing_ok=True)  # what stands still would pass for how it is
 

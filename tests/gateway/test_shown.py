@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 from pathlib import Path
 
+import pytest
+
+from gateway.config.site import Metrics
+from gateway.visible import shown
 from gateway.visible.shown import _write
 
 
@@ -19,3 +25,24 @@ def test_what_others_left_in_the_folder_is_not_followed(tmp_path: Path) -> None:
     _write(file, b"two\n")
     assert file.read_bytes() == b"two\n"
     assert not file.is_symlink()
+
+
+async def test_no_file_outlives_the_process_however_slow_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, disk = threading.Event(), threading.Event()
+
+    def slow(file: Path, content: bytes) -> None:
+        begun.set()
+        disk.wait(30.0)
+        _write(file, content)
+
+    monkeypatch.setattr(shown, "_write", slow)
+    showing = asyncio.create_task(shown.show(Metrics(textfile=tmp_path), {}))
+    await asyncio.to_thread(begun.wait, 30.0)
+    showing.cancel()
+    asyncio.get_running_loop().call_later(0.1, disk.set)
+    await asyncio.wait({showing})
+    await asyncio.get_running_loop().shutdown_default_executor()
+    assert showing.cancelled()
+    assert list(tmp_path.iterdir()) == []
