@@ -7,6 +7,9 @@ import math
 from drivers.barcode.framing import Garbage
 from drivers.observations import Status
 
+SHOWN = 4
+"""Bytes of garbage that are told: enough to know a wrong baud rate or suffix by."""
+
 
 class Condition:
     """Counts what was no scan, and says so. `wall` is Unix seconds, `now` a steady clock."""
@@ -29,8 +32,8 @@ class Condition:
         return max(self._said, self._last) + self._interval if self._degraded else math.inf
 
     def disturbed(self, garbage: Garbage, wall: float, now: float) -> Status | None:
-        """Garbage came."""
-        self.complain(f"{garbage.size} bytes {garbage.why}; last bytes {garbage.data.hex(' ')}", now)
+        """Garbage came. A whole scan may be in it, and what was read is nobody's to see in a state."""
+        self.complain(f"{garbage.size} bytes {garbage.why}; last bytes {garbage.data[-SHOWN:].hex(' ')}", now)
         return self.tick(wall, now)
 
     def complain(self, cause: str, now: float) -> None:

@@ -186,6 +186,13 @@ def test_an_unfinished_scan_is_garbage_when_the_next_comes_late() -> None:
     assert read.value == b"A"
 
 
+def test_a_scan_among_garbage_is_not_told() -> None:
+    """A gun whose suffix is missing sends scans that are none: what they say belongs into no state."""
+    status = Condition(60.0).disturbed(Garbage(b"]C10109521141123454211A1", 24, "without an end"), 0.0, 100.0)
+    assert status is not None
+    assert status.cause == "1 x no scan so far: 24 bytes without an end; last bytes 31 31 41 31"
+
+
 def test_a_disturbed_line_says_so_once_in_a_while_and_is_well_again() -> None:
     condition = Condition(5.0)
     told = [condition.disturbed(Garbage(b"\xff", 1, "odd"), 1000.0 + at, float(at)) for at in range(4)]
