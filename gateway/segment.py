@@ -107,6 +107,7 @@ def _outbox(
         site.gateway.state_dir / segment.name,
         segment.name,
         segment.outbox,
+        identity=f"{site.gateway.site}/{site.gateway.id}",
         clock=clock,
         declare=Composer(site.gateway, segment.name, {}).loss,
         clock_state=watch.state,

@@ -158,14 +158,26 @@ def _bring_in(connection: sqlite3.Connection) -> None:
 
 
 def begin(
-    connection: sqlite3.Connection, segment: str, machine_id: str, now: float, floor: tuple[int, int] = (0, 0)
+    connection: sqlite3.Connection,
+    segment: str,
+    machine_id: str,
+    now: float,
+    floor: tuple[int, int] = (0, 0),
+    identity: str = "",
 ) -> Life:
-    """Start the next epoch, durably; of a new stream if the file is new or was another machine's.
+    """Start the next epoch, durably; of a new stream if the file is new, or was another machine's or identity's.
 
-    `floor` is an epoch and a row id that were used before, whatever the file says.
+    `floor` is an epoch and a row id that were used before, whatever the file says. A file of before names the
+    machine alone.
     """
+    machine, whose = (hashlib.sha256(name.encode()).hexdigest() for name in (machine_id, f"{machine_id} {identity}"))
     with transaction(connection):
-        return _begin(connection, segment, hashlib.sha256(machine_id.encode()).hexdigest(), now, floor)
+        if identity:
+            connection.execute(
+                "UPDATE streams SET machine = ? WHERE id = (SELECT max(id) FROM streams) AND machine = ?",
+                (whose, machine),
+            )
+        return _begin(connection, segment, whose if identity else machine, now, floor)
 
 
 @contextmanager

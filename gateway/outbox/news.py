@@ -43,3 +43,4 @@ class Plan(msgspec.Struct, frozen=True):
     clock: Callable[[], float]
     declare: Declare | None
     clock_state: Callable[[float], ClockState] = clock_state
+    identity: str = ""

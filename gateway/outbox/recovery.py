@@ -121,7 +121,7 @@ class Recovery:
 
     def _begin(self) -> database.Life:
         plan = self._plan
-        return database.begin(self._sql, plan.segment, plan.machine_id, plan.clock(), self._floor)
+        return database.begin(self._sql, plan.segment, plan.machine_id, plan.clock(), self._floor, plan.identity)
 
     def present(self, presence: Presence) -> list[Present]:
         """What was present. What of it is damaged is not known: whose it was arrives anew."""

@@ -65,6 +65,7 @@ async def open_outbox(
     settings: site.Outbox,
     *,
     machine_id: str | None = None,
+    identity: str = "",
     clock: Callable[[], float] = time.time,
     declare: Declare | None = None,
     clock_state: Callable[[float], ClockState] = clock_state,
@@ -74,7 +75,8 @@ async def open_outbox(
     `OutboxLocked` if somebody holds it, `OutboxError` if the file is not ours. When it can no longer write, the body is
     cancelled and `OutboxFailed` comes out. `declare` makes `loss` messages, in another thread: give it a composer of
     its own; without it a lost row is counted and kept, not declared. `clock_state` says, in that thread, how
-    good the time is that an event is stored at.
+    good the time is that an event is stored at. A stream is one machine's, and one `identity`'s: who its events say
+    that they are from.
     """
     try:
         await asyncio.to_thread(database.prepare, folder)
@@ -83,7 +85,7 @@ async def open_outbox(
         raise OutboxError(f"{folder}: {error.strerror}; {who}") from error
     if machine_id is None:
         machine_id = await asyncio.to_thread(machine)
-    plan = Plan(folder, segment, machine_id, settings, clock, declare, clock_state)
+    plan = Plan(folder, segment, machine_id, settings, clock, declare, clock_state, identity)
     with exclusive(folder, clock()):
         outbox = Outbox(plan)
         async with outbox.held():

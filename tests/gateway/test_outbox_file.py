@@ -27,8 +27,8 @@ def work(*numbers: int) -> Work:
     return Work(tuple(Draft("epcis", "dock-1", number.to_bytes(16, "big"), b'"n":%d' % number) for number in numbers))
 
 
-def outbox_in(folder: Path, machine_id: str = "box-1"):
-    return open_outbox(folder, "rfid", QUICK, machine_id=machine_id)
+def outbox_in(folder: Path, machine_id: str = "box-1", **options: str):
+    return open_outbox(folder, "rfid", QUICK, machine_id=machine_id, **options)
 
 
 async def test_the_epoch_grows_at_every_start_and_numbers_start_again_at_one(tmp_path):
@@ -63,6 +63,18 @@ async def test_another_machine_starts_another_stream_and_keeps_what_is_pending(t
     async with outbox_in(tmp_path, "box-2") as outbox:
         assert outbox.stream == second[0]
         assert outbox.previous_stream == first[0]
+
+
+async def test_another_identity_starts_another_stream(tmp_path):
+    """A box is set up as `test` and shipped: its events come from somebody else now, and are counted anew."""
+    streams = []
+    for identity in ("", "test/gw-1", "test/gw-1", "dc1/gw-1", "dc1/gw-1"):
+        async with outbox_in(tmp_path, identity=identity) as outbox:
+            outbox.put(work(1))
+            streams.append(outbox.stream)
+    # What an earlier version wrote knows the machine alone: it is whose it says now.
+    before, first, again, shipped, stays = streams
+    assert before == first == again != shipped == stays
 
 
 async def test_epochs_without_rows_are_forgotten_and_row_ids_never_come_back(tmp_path):
