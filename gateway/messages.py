@@ -53,7 +53,7 @@ _LONGEST_CAUSE = 1_000
 
 
 class Epoch(msgspec.Struct, frozen=True, gc=False):
-    """How an epoch of a stream stands: its last number, and how many of its rows are not confirmed."""
+    """How an epoch of a stream stands: its last number, and how many of its rows are still to be sent."""
 
     epoch: int
     last: int

@@ -207,7 +207,7 @@ class Snapshot(Body, frozen=True, kw_only=True):
 
 
 class EpochState(Body, frozen=True, kw_only=True):
-    """The last number of an epoch, and how many of its rows are not confirmed."""
+    """The last number of an epoch, and how many of its rows are still to be sent."""
 
     epoch: Count
     last: Count
