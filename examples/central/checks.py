@@ -8,9 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jsonschema_rs
 
@@ -23,23 +22,8 @@ VALIDATORS = {
     if "specversion" in schema.get("properties", {})
 }
 
-
-class Row(NamedTuple):
-    """A stored event, as the table has it; `at` is its eventTime in microseconds since 1970."""
-
-    id: str
-    source: str
-    stream: str
-    epoch: int
-    sequence: int
-    topic: str
-    type: str
-    payload: str
-    event: str | None = None
-    object: str | None = None
-    transition: str | None = None
-    read_point: str | None = None
-    at: int | None = None
+WRONG = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What a message that means harm can make Python raise: that message is refused, and nothing else."""
 
 
 def topic_of(heard: str) -> str:
@@ -59,7 +43,7 @@ def events(payload: bytes) -> list[Any]:
     """The events of one MQTT payload; what is no JSON is one text, which is no event."""
     try:
         read = json.loads(payload)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # and bytes that are no UTF-8 are a ValueError too
         read = payload.decode("utf-8", "replace")
     return read if isinstance(read, list) else [read]
 
@@ -75,27 +59,6 @@ def check(topic: str, event: Any) -> dict[str, Any]:
     if event["source"] != f"urn:readpoint:{site}:{identity}" or kind.split(".")[1] != channel:
         raise ValueError(f"{kind} of {event['source']} came on {topic}")
     return dict(event)
-
-
-def row(topic: str, event: dict[str, Any]) -> Row:
-    """A checked, numbered event as the table takes it. ValueError for what no table takes: NUL, half characters."""
-    data, text = event["data"], json.dumps(event, separators=(",", ":"))
-    numbers = event["stream"], event["epoch"], int(event["sequence"])
-    made = Row(event["id"], event["source"], *numbers, topic, event["type"], text)
-    if event["type"] == "readpoint.epcis.v1":
-        transition = "corrected" if "errorDeclaration" in data else data["readpoint:observation"]["transition"]
-        place = data["eventID"], event["subject"], transition, data["readPoint"]["id"], micros(data["eventTime"])
-        made = Row(*made[:8], *place)
-    whole = "".join(value for value in made if isinstance(value, str))
-    whole.encode()  # a half of a surrogate pair is a UnicodeEncodeError, which is a ValueError
-    if "\0" in whole or not 0 < made.sequence < 2**63:
-        raise ValueError("a NUL character, or a number that is none")
-    return made
-
-
-def micros(time: str) -> int:
-    """RFC 3339 → microseconds since 1970."""
-    return round(datetime.fromisoformat(time).timestamp() * 1e6)
 
 
 def digest(ids: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from typing import Any
 
-from .checks import Row, micros
+from .rows import Row, micros
 
 KEPT = 10_000
 """Newest latencies of a lane: what the percentiles are of."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import re
 import sys
 import time
@@ -25,7 +24,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from .broker import HOMES, VERSIONS, always
-from .checks import topic_of
+from .checks import WRONG, events, topic_of
 
 SILENT = 90.0
 """Seconds: `state` comes every 30 s."""
@@ -55,9 +54,8 @@ class Gateways:
             self._seen.pop(found[1], None)
             self._late.pop(found[1], None)
             return
-        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-            said = json.loads(payload)
-            for event in said if isinstance(said, list) else [said]:
+        for event in events(payload):
+            with contextlib.suppress(*WRONG):
                 self._take(found[1], event, now, retained=retained)
 
     def _take(self, gateway: str, event: dict[str, Any], now: float, *, retained: bool) -> None:
@@ -68,6 +66,8 @@ class Gateways:
                 _bounded(self._seen, gateway)
                 self._seen[gateway] = at if event["data"]["state"] == "online" else min(at, now - SILENT)
         elif event["type"] == "readpoint.epcis.v1" and not event.get("historical"):
+            if "errorDeclaration" in event["data"]:  # its eventTime is that of the event that it takes back
+                return
             late = now - _seconds(event["data"]["eventTime"])
             _bounded(self._late, gateway)
             self._late.setdefault(gateway, deque(maxlen=KEPT)).append(late)

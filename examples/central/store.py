@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .checks import Row
 from .databases import Postgres, Sqlite
+from .rows import Row
 
 
 def _rule(upto: str = "true") -> str:
@@ -68,7 +68,11 @@ class Store:
     async def reject(self, topic: str, why: str, event: object) -> None:
         """Keep what is not valid for whoever looks into it: in ASCII, which every database takes."""
         self._position += 1
-        said = (ascii(topic), ascii(why), json.dumps(event))
+        try:
+            text = json.dumps(event)
+        except RecursionError:
+            text = '"nested too deep to be told"'
+        said = (ascii(topic), ascii(why), text)
         await self._run("INSERT INTO rejected VALUES ($1, $2, $3, $4)", self._position, *said)
 
     async def place(self, rows: Iterable[Row]) -> None:

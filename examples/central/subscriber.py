@@ -18,10 +18,11 @@ from typing import Any
 import aiomqtt
 
 from .broker import CHANNELS, always, arguments
-from .checks import Row, check, digest, events, home_of, row, topic_of
+from .checks import WRONG, check, digest, events, home_of, topic_of
 from .databases import Postgres, Sqlite, connect
 from .kpis import Kpis
 from .metrics import Figures, shown
+from .rows import Row, numbered, row, streams
 from .segments import Segment
 from .sequences import PATIENCE, Numbers
 from .store import Store
@@ -62,12 +63,12 @@ class Central:
         async with self.store.transaction():
             for topic, event in ((topic, one) for topic, payload in messages for one in events(payload)):
                 try:
-                    valid = self._believed(topic, check(topic, event))
-                    if "sequence" in valid:
-                        here.append((row(topic, valid), valid))
-                    else:
-                        told.append((topic, valid))
-                except ValueError as error:
+                    valid = check(topic, event)
+                    rows = [row(topic, valid)] if numbered(valid) else []
+                    self._believe(topic, streams(valid))
+                    here += [(one, valid) for one in rows]
+                    told += [] if rows else [(topic, valid)]
+                except WRONG as error:
                     self.kpis.count["rejected"] += 1
                     await self.store.reject(topic, str(error), event)
             stored = await self.store.put([one for one, _ in here])
@@ -81,12 +82,11 @@ class Central:
         for topic, event in told:
             await self._heard(topic, event)
 
-    def _believed(self, topic: str, event: Json) -> Json:
+    def _believe(self, topic: str, said: set[str]) -> None:
         """A stream is of the segment that used it first, whoever else says so later."""
-        for stream in {event.get("stream"), event["data"].get("stream")} - {None}:
-            if self.home_of.setdefault(str(stream), home_of(topic)) != home_of(topic):
-                raise ValueError(f"stream {stream} is one of {self.home_of[str(stream)]}")
-        return event
+        for stream in said:
+            if self.home_of.setdefault(stream, home_of(topic)) != home_of(topic):
+                raise ValueError(f"stream {stream} is one of {self.home_of[stream]}")
 
     def _stored(self, one: Row, event: Json) -> None:
         self.kpis.stored(one, event, self._clock())
