@@ -11,18 +11,16 @@ import argparse
 import asyncio
 import contextlib
 import json
-import ssl
 import sys
 import time
-import urllib.error
-import urllib.request
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from .capture import Post, poster
 from .databases import Postgres, Sqlite, connect
-from .epcis import document, merge, next_group, passage, take_back
+from .epcis import crossing, document, merge, next_group, take_back
 from .store import Store
 
 HOLD = 15.0
@@ -35,10 +33,15 @@ REFUSED = {400, 413, 422}
 """Answers that are about the document. All others are about the moment, and it is sent again."""
 
 Json = dict[str, Any]
-Post = Callable[[bytes], Awaitable[int]]
 
 _WAITING = """SELECT position, payload FROM events e WHERE type = 'readpoint.epcis.v1' AND position > $2
     AND NOT EXISTS (SELECT 1 FROM exported x WHERE x.id = e.id) ORDER BY position LIMIT $1"""
+
+_TAKEN_BACK = """SELECT 1 FROM events c JOIN exported x ON x.id = c.id
+    WHERE c.event = $1 AND c.source = $2 AND c.transition = 'corrected'"""
+_MERGED = """SELECT m.body FROM events e JOIN exported x ON x.id = e.id JOIN merged m ON m.as_event = x.as_event
+    WHERE e.event = $1 AND e.source = $2"""
+_SAID = "SELECT source FROM events WHERE event = $1 AND transition <> 'corrected'"
 
 
 class Bridge:
@@ -47,7 +50,7 @@ class Bridge:
     def __init__(self, database: Sqlite | Postgres, post: Post, clock: Callable[[], float] = time.monotonic) -> None:
         self._run, self._transaction = database.run, database.transaction
         self._post, self._clock = post, clock
-        self._since: dict[str, float] = {}
+        self._since: dict[tuple[str, str] | None, float] = {}
         self._done = 0
         self.held = False
         """Whether a passage is being waited for."""
@@ -59,13 +62,13 @@ class Bridge:
             found = await self._run(_WAITING, WINDOW, self._done)
             self._done = found[0][0] - 1 if found else newest
             waiting = [json.loads(text) for _, text in found]
+            self._meet(waiting)
             made: list[Json] = []
             while waiting and len(made) < MOST:
                 group, whole = next_group(waiting)
-                self.held = not whole and self._patient(group[0])
+                self.held = not whole and self._clock() - self._since[crossing(group[0])] < HOLD
                 if self.held:
                     break
-                self._since.clear()
                 made += await self._export(group)
                 ids = {event["id"] for event in group}
                 waiting = [event for event in waiting if event["id"] not in ids]
@@ -75,28 +78,40 @@ class Bridge:
                 await self._run("INSERT INTO outgoing VALUES ($1, $2)", newest + 1, text)
         return len(made)
 
-    def _patient(self, event: Json) -> bool:
-        name = (passage(event) or {})["id"]
-        since = self._since.setdefault(name, self._clock())
-        return self._clock() - since < HOLD
+    def _meet(self, waiting: list[Json]) -> None:
+        """All passages in sight are waited for at the same time, each from when its first event came."""
+        now, names = self._clock(), {crossing(event) for event in waiting}
+        self._since = {name: self._since.get(name, now) for name in names}
 
     async def _export(self, group: list[Json]) -> list[Json]:
-        """What a group goes out as: one event; two where a part of a merged one is taken back."""
-        [first, *more] = group
-        name = f"urn:uuid:{uuid.uuid4()}" if more else first["data"]["eventID"]
-        if "errorDeclaration" in first["data"]:
-            found = await self._run(
-                "SELECT m.body FROM exported x JOIN merged m ON m.as_event = x.as_event WHERE x.event = $1",
-                first["data"]["eventID"],
-            )
-            if found:
-                return await self._take_back(json.loads(found[0][0]), first)
-        made = merge(group, name)
+        """What a group goes out as: one event; two where a part of a merged one is taken back; none where the
+        correction went out before."""
+        if "errorDeclaration" in group[0]["data"]:
+            return await self._correct(group[0])
+        valid = []
         for event in group:
+            if await self._run(_TAKEN_BACK, event["data"]["eventID"], event["source"]):
+                await self._note(event, event["data"]["eventID"])
+            else:
+                valid.append(event)
+        if not valid:
+            return []
+        name = f"urn:uuid:{uuid.uuid4()}" if valid[1:] else valid[0]["data"]["eventID"]
+        made = merge(valid, name)
+        for event in valid:
             await self._note(event, name)
-        if more:
+        if valid[1:]:
             await self._run("INSERT INTO merged VALUES ($1, $2)", name, json.dumps(made))
         return [made]
+
+    async def _correct(self, correction: Json) -> list[Json]:
+        of = correction["data"]["eventID"], correction["source"]
+        found = await self._run(_MERGED, *of)
+        if found:
+            return await self._take_back(json.loads(found[0][0]), correction)
+        await self._note(correction, of[0])
+        said_by = {source for (source,) in await self._run(_SAID, of[0])}
+        return [merge([correction], of[0])] if of[1] in (said_by or {of[1]}) else []  # another's is not for it to say
 
     async def _take_back(self, merged: Json, correction: Json) -> list[Json]:
         name = f"urn:uuid:{uuid.uuid4()}"
@@ -139,27 +154,6 @@ class Bridge:
             if events[size:]:
                 await self._run("INSERT INTO outgoing VALUES ($1, $2)", position, json.dumps(whole))
         return status
-
-
-def poster(capture: str, token: str | None = None, timeout: float = 30.0) -> Post:
-    """Sends a document to that address; 0 where no answer came."""
-    headers = {"Content-Type": "application/json", "GS1-EPCIS-Version": "2.0.0", "GS1-CBV-Version": "2.0.0"}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
-
-    def send(body: bytes) -> int:
-        request = urllib.request.Request(capture, body, headers, method="POST")  # noqa: S310 - the operator's address
-        try:
-            with urllib.request.urlopen(request, timeout=timeout, context=context) as answer:  # noqa: S310 - same
-                return int(answer.status)
-        except urllib.error.HTTPError as error:
-            with error:
-                return int(error.code)
-        except (OSError, ValueError):
-            return 0
-
-    context = ssl.create_default_context() if capture.startswith("https:") else None
-    return lambda body: asyncio.to_thread(send, body)
 
 
 async def serve(asked: argparse.Namespace) -> None:

@@ -15,14 +15,25 @@ def passage(event: Json) -> Json | None:
     return None if "errorDeclaration" in event["data"] else found
 
 
+def crossing(event: Json) -> tuple[str, str] | None:
+    """What those who passed together have in common: two gateways know nothing of each other's names."""
+    found = passage(event)
+    return None if found is None else (event["source"], found["id"])
+
+
 def next_group(waiting: Sequence[Json]) -> tuple[list[Json], bool]:
     """The first event with all of its passage, and whether that is all there will be of it."""
-    first = passage(waiting[0])
-    if first is None:
+    if crossing(waiting[0]) is None:
         return [waiting[0]], True
-    group = [event for event in waiting if (passage(event) or {}).get("id") == first["id"]]
-    there = {one["index"] for event in group if (one := passage(event)) is not None}
-    return group, len(there) >= first["count"] or first.get("late", False)
+    group = [event for event in waiting if crossing(event) == crossing(waiting[0])]
+    return group, whole(group)
+
+
+def whole(group: Sequence[Json]) -> bool:
+    """Whether all of a passage are there but those who are told `late`: they are in addition to its `count`."""
+    told = [one for event in group if (one := passage(event)) is not None and not one.get("late")]
+    count = max((one["count"] for one in told), default=0)
+    return len({one["index"] for one in told if one["index"] <= count}) >= count
 
 
 def merge(group: Sequence[Json], name: str) -> Json:

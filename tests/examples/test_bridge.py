@@ -230,6 +230,64 @@ async def test_an_event_that_stood_alone_is_taken_back_as_it_is(stand: Stand) ->
     assert wrong["errorDeclaration"]["declarationTime"] == clock(60)
 
 
+@pytest.mark.parametrize("together", [False, True])
+async def test_a_correction_that_comes_first_leaves_nothing_valid(stand: Stand, *, together: bool) -> None:
+    """Order of delivery is not promised."""
+    alone = placed("arrived", "urn:epc:id:sscc:952012.03456780090", "aislea", 1, 17, 1)
+    members = [passed(at, 10 + at, at - 1, 2) for at in (2, 3)]
+    events = [correction(alone, 4), correction(members[0], 5), alone, *members]
+    for part in [events] if together else [events[:2], events[2:]]:
+        await stand.store(*part)
+        assert await stand.all() == 204
+    said = [(things(event), "errorDeclaration" in event) for event in stand.repository.events]
+    assert said == [(["90"], True), (["12"], True), (["13"], False)]
+
+
+async def test_nobody_declares_wrong_what_another_said(stand: Stand) -> None:
+    members = [passed(at, 10 + at, at, 2) for at in (1, 2)]
+    event = placed("arrived", "urn:epc:id:sscc:952012.03456780090", "aislea", 1, 17, 3)
+    wrong = [correction(of, 1) for of in (members[0], event)]
+    for sequence, one in enumerate(wrong, start=1):
+        other = placed("arrived", "urn:epc:id:sscc:952012.03456780090", "aislea", 1, 1, sequence, "yard-00000001")
+        one |= {name: other[name] for name in ("id", "source", "stream", "epoch", "sequence")}
+    await stand.store(*members, event, *wrong)
+    assert await stand.all() == 204
+    assert [things(event) for event in stand.repository.events] == [["11", "12"], ["90"]]
+
+
+async def test_passages_are_waited_for_at_the_same_time(stand: Stand) -> None:
+    await stand.store(*(passed(at, 10 + at, 1, 2, passage=at) for at in range(1, 6)))
+    assert await stand.bridge.collect() == 0
+    stand.now = HOLD - 1
+    await stand.store(passed(6, 16, 1, 2, passage=6))
+    assert await stand.bridge.collect() == 0
+    stand.now = HOLD
+    assert await stand.all() == 204
+    assert [things(event) for event in stand.repository.events] == [["11"], ["12"], ["13"], ["14"], ["15"]]
+    assert stand.bridge.held  # the sixth has been seen for a second
+    stand.now = 2 * HOLD - 1
+    assert await stand.all() == 204
+    assert len(stand.repository.events) == 6
+
+
+async def test_who_is_told_late_is_not_the_one_who_is_missing(stand: Stand) -> None:
+    await stand.store(passed(1, 11, 1, 2), passed(2, 13, 3, 3, late=True))
+    assert await stand.bridge.collect() == 0
+    await stand.store(passed(3, 12, 2, 2))
+    assert await stand.all() == 204
+    assert [things(event) for event in stand.repository.events] == [["11", "13", "12"]]
+
+
+async def test_passages_of_two_gateways_are_two_whatever_their_names(stand: Stand) -> None:
+    mine, other = passed(1, 11, 1, 2), passed(2, 12, 2, 2)
+    other |= {"source": "urn:readpoint:dc1:gw-07.yard", "stream": "yard-00000001", "sequence": "1"}
+    await stand.store(mine, other)
+    assert await stand.bridge.collect() == 0
+    stand.now = HOLD
+    assert await stand.all() == 204
+    assert [things(event) for event in stand.repository.events] == [["11"], ["12"]]
+
+
 async def test_documents_are_valid_for_gs1(stand: Stand, material: Path) -> None:
     schema = json.loads((material / "epcis" / "EPCIS-JSON-Schema.json").read_text())
     validator = Draft7Validator(schema, format_checker=Draft7Validator.FORMAT_CHECKER)
