@@ -25,6 +25,9 @@ VALIDATORS = {
 WRONG = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """What a message that means harm can make Python raise: that message is refused, and nothing else."""
 
+PAGES = 1000
+"""Of a snapshot: 200,000 objects need a tenth."""
+
 
 def topic_of(heard: str) -> str:
     """The contract's topic: RabbitMQ makes two levels of the identity, whose second is the segment again."""
@@ -39,8 +42,16 @@ def home_of(topic: str) -> str:
     return "/".join(topic.split("/")[:5])
 
 
+def source_of(home: str) -> str:
+    """Of the segment whose topics begin so."""
+    levels = home.split("/")
+    return f"urn:readpoint:{levels[2]}:{levels[4]}"
+
+
 def events(payload: bytes) -> list[Any]:
-    """The events of one MQTT payload; what is no JSON is one text, which is no event."""
+    """The events of one MQTT payload: none where one that was retained is cleared; what is no JSON is one text."""
+    if not payload:
+        return []
     try:
         read = json.loads(payload)
     except (ValueError, RecursionError):  # and bytes that are no UTF-8 are a ValueError too
@@ -55,9 +66,14 @@ def check(topic: str, event: Any) -> dict[str, Any]:
         raise ValueError(f"no type of message of ours: {kind!r}")
     for error in VALIDATORS[kind].iter_errors(event):
         raise ValueError(f"{error.instance_path}: {error.message}"[:500])
-    _, _, site, _, identity, channel, *_ = topic.split("/")
-    if event["source"] != f"urn:readpoint:{site}:{identity}" or kind.split(".")[1] != channel:
+    _, _, _, segment, identity, channel, *_ = topic.split("/")
+    ours = event["source"] == source_of(topic) and identity.endswith(f".{segment}")
+    if not ours or kind.split(".")[1] != channel:
         raise ValueError(f"{kind} of {event['source']} came on {topic}")
+    if kind == "readpoint.snapshot.v1":
+        data = event["data"]
+        if not data["page"] <= data["pages"] <= PAGES or int(data["asOf"]["sequence"]) >= 2**63:
+            raise ValueError(f"more than {PAGES} pages, or a number that is none")
     return dict(event)
 
 

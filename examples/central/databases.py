@@ -14,6 +14,7 @@ class Sqlite:
     """One file; `:memory:` for tests."""
 
     VIEW = "CREATE VIEW IF NOT EXISTS"
+    ALONE = "SELECT 1"  # whoever begins a transaction is
 
     def __init__(self, path: str) -> None:
         self._sql = sqlite3.connect(path, isolation_level=None)
@@ -42,6 +43,7 @@ class Postgres:
     """One connection: what is stored is in order, and there is one who stores."""
 
     VIEW = "CREATE OR REPLACE VIEW"
+    ALONE = "SELECT pg_advisory_xact_lock(7211)"  # a number of our own: tables are made by one at a time
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection

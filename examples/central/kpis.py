@@ -24,23 +24,33 @@ class Kpis:
         self._latency: defaultdict[str, deque[tuple[float, float]]] = defaultdict(lambda: deque(maxlen=KEPT))
         self._agreement: dict[tuple[str, str], tuple[int, int]] = {}
         self._convergence: deque[float] = deque(maxlen=KEPT)
+        self._told = 0  # of `rejected`, in alarms
         self.count: defaultdict[str, int] = defaultdict(int)
         """Of stored, repeated, rejected, corrected, lost, compared."""
 
-    def stored(self, one: Row, event: dict[str, Any], now: float) -> None:
-        """An event is stored, so long after what it tells of happened, and after it was decided."""
+    def stored(self, one: Row, event: dict[str, Any], now: float, *, given_up: bool = False) -> None:
+        """An event is stored, so long after what it tells of happened, and after it was decided; its number may have
+        been declared lost.
+        """
         self.count["stored"] += 1
+        if given_up:
+            self.count["lost"] -= 1
         if one.transition == "corrected":
             self.count["corrected"] += 1
         elif one.at is not None:
             lane = "historical" if event.get("historical") else "live"
             self._latency[lane].append((now - one.at / 1e6, now - micros(event["time"]) / 1e6))
 
-    def compared(self, source: str, read_point: str, said: set[str], held: set[str]) -> bool:
+    def compared(self, source: str, zone: str, said: set[str], held: set[str]) -> bool:
         """A snapshot against the centre's own state; whether they are equal."""
         self.count["compared"] += 1
-        self._agreement[source, read_point] = len(said & held), len(said | held)
+        self._agreement[source, zone] = len(said & held), len(said | held)
         return said == held
+
+    def forget(self, source: str, zone: str | None = None) -> None:
+        """That zone is no more, or none of that source."""
+        for key in [one for one in self._agreement if one == (source, zone or one[1])]:
+            del self._agreement[key]
 
     def converged(self, seconds: float) -> None:
         """So long after a reconnect, all zones of a segment were equal."""
@@ -78,11 +88,15 @@ class Kpis:
         }
 
     def alarms(self) -> list[str]:
-        """What somebody should look at: live events more than 15 min late, accuracy under 98 %."""
+        """What somebody should look at: live events more than 15 min late, accuracy under 98 %, and what was refused
+        since this was asked last.
+        """
         live, accuracy = _percentiles(self._latency.get("live", deque())), self.accuracy
+        refused, self._told = self.count.get("rejected", 0) - self._told, self.count.get("rejected", 0)
         said = {
             "live events are more than 15 min late": bool(live) and live["eventTime"]["p99"] > LATE,
             "accuracy is under 98 %": accuracy is not None and accuracy < ACCURATE,
+            f"{refused} messages were refused: see the table `rejected`": refused > 0,
         }
         return [words for words, so in said.items() if so]
 

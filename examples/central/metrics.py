@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -30,7 +29,7 @@ PATIENCE = 5.0
 _GAUGES = {
     "accuracy_ratio": "Objects equal in the newest snapshots and the central state / all in either.",
     "convergence_seconds": "From its last return to all its zones being equal.",
-    "unequal_seconds": "Since its return, while one of its zones is not equal to the central state; 0 when all are.",
+    "unequal_seconds": "Since a zone of it is not equal to the central state; 0 when all are.",
     "missing_numbers": "Sequence numbers that are neither stored nor declared lost.",
 }
 
@@ -52,13 +51,13 @@ class Figures:
         known: dict[str, dict[str, float]] = {name: {} for name in _GAUGES}
         for source, share in self._central.kpis.accuracies().items():
             known["accuracy_ratio"][source.rpartition(":")[2]] = share
-        now = self._clock()
+        now = self._central.steady()
         for home, segment in self._central.segments.items():
             gateway = _identity(home)
             known["unequal_seconds"][gateway] = segment.unequal(now)
             if segment.took is not None:
                 known["convergence_seconds"][gateway] = segment.took
-        known["missing_numbers"] = self._missing()
+        known["missing_numbers"] = {_identity(home): many for home, many in self._central.streams.missing().items()}
         families = list(self._gateways.collect())
         for name, text in _GAUGES.items():
             gauge = GaugeMetricFamily(f"readpoint_centre_{name}", text, labels=["gateway"])
@@ -72,13 +71,6 @@ class Figures:
         for name, count in sorted(self._central.kpis.count.items()):
             counts.add_metric([name], count)
         return [*families, counts]
-
-    def _missing(self) -> dict[str, float]:
-        found: defaultdict[str, float] = defaultdict(float)
-        for (stream, _), numbers in self._central.numbers.items():
-            if (home := self._central.home_of.get(stream)) is not None:
-                found[_identity(home)] += numbers.missing
-        return found
 
 
 class _OnLoop:

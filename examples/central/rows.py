@@ -12,6 +12,9 @@ NUMBERED = {"readpoint.epcis.v1", "readpoint.telemetry.v1", "readpoint.loss.v1"}
 LONGEST = 64
 """Characters of a stream's name, which the `ack` has to repeat."""
 
+INDEXED = 1000
+"""Bytes of a name that PostgreSQL's indexes take, with room for another beside it."""
+
 
 class Row(NamedTuple):
     """A stored event, as the table has it; `at` is its eventTime in microseconds since 1970."""
@@ -39,13 +42,26 @@ def numbered(event: dict[str, Any]) -> bool:
 
 def streams(event: dict[str, Any]) -> set[str]:
     """Those that a checked event says are its segment's. ValueError for a name that is none."""
-    of_data = event["type"] in ("readpoint.loss.v1", "readpoint.state.v1")
-    found = ({event["stream"]} if numbered(event) else set()) | ({event["data"]["stream"]} if of_data else set())
+    found = {event["stream"]} if numbered(event) else set()
+    if event["type"] in ("readpoint.loss.v1", "readpoint.state.v1"):
+        found.add(event["data"]["stream"])
+    if event["type"] == "readpoint.snapshot.v1":
+        found.add(event["data"]["asOf"]["stream"])
     for stream in found:
         fit(stream)
         if len(stream) > LONGEST:
             raise ValueError(f"the name of a stream has more than {LONGEST} characters")
     return found
+
+
+def place_of(event: Any) -> tuple[str, int, int] | None:
+    """(stream, epoch, sequence) of what is not valid, where it says so."""
+    found = [event.get(name) for name in ("stream", "epoch", "sequence")] if isinstance(event, dict) else [None]
+    match found:
+        case [str(stream), int(epoch), str(text)] if text.isascii() and text.isdecimal() and len(text) < 20:
+            place = stream, int(epoch), int(text)
+            return place if 0 <= place[1] < 2**63 and 0 < place[2] < 2**63 else None
+    return None
 
 
 def fit(text: str) -> None:
@@ -63,11 +79,13 @@ def row(topic: str, event: dict[str, Any]) -> Row:
     made = Row(event["id"], event["source"], *numbers, topic, event["type"], text)
     if event["type"] == "readpoint.epcis.v1":
         transition = "corrected" if "errorDeclaration" in data else data["readpoint:observation"]["transition"]
-        place = data["eventID"], event["subject"], transition, data["readPoint"]["id"], micros(data["eventTime"])
-        made = Row(*made[:8], *place)
+        thing, point = event["subject"], data["readPoint"]["id"]
+        if max(len(thing.encode()), len(point.encode())) > INDEXED:
+            thing = None  # a long code: the event is stored, its object is not placed
+        made = Row(*made[:8], data["eventID"], thing, transition, point, micros(data["eventTime"]))
     fit("".join(value for value in made if isinstance(value, str)))
-    if not 0 < made.sequence < 2**63:
-        raise ValueError("a number that is none")
+    if not 0 < made.sequence < 2**63 or len(made.source) > INDEXED // 4:
+        raise ValueError("a number that is none, or a source with a name that is too long")
     if event["type"] == "readpoint.loss.v1" and data["from"] > data["to"]:
         raise ValueError("a range that ends before it begins")
     return made

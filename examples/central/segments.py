@@ -3,65 +3,147 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
-ASK_EVERY = 5.0
-"""Seconds between requests for the snapshots of a segment that came back."""
+from .checks import PAGES
+
+ASK_EVERY, ASK_LEAST = 5.0, 300.0
+"""Seconds between two requests for the snapshot of a zone: at first, and when it stays unequal."""
+
+IN_VAIN = 12
+"""Requests that nobody answered, after which there is no such zone any more."""
+
+STALE = 3600.0
+"""Seconds without a snapshot, after which one is asked for: an hour is four of the gateway's own."""
+
+ZONES = 1000
+"""Of a segment; those beyond are not compared. And of all its snapshots that wait no more than PAGES pages are kept."""
+
+SEGMENTS = 10_000
+"""Beyond these nobody is listened to, but for the events."""
 
 Json = dict[str, Any]
 
 
+@dataclass
+class Zone:
+    """Where objects are, by the last level of its topics."""
+
+    equal: bool | None = None  # None: no snapshot was compared since the segment came back
+    since: float | None = None  # it is unequal since then
+    gone: bool = False  # nobody answers for it
+    asked: int = 0  # since its last snapshot
+    pace: float = ASK_EVERY
+    due: float = 0.0
+    heard: float = 0.0
+    pages: dict[int, Json] = field(default_factory=dict)
+    whole: bool = False  # all pages are here, and wait to be compared
+
+
 class Segment:
-    """Zones are known by the topics on which something arrived."""
+    """Zones are known by the topics on which something is placed, or a snapshot comes."""
 
     def __init__(self) -> None:
         self.online = False
-        self.stream: str | None = None
-        """The one that its last `state` named: others of it are of boxes and disks that were replaced."""
+        self.zones: dict[str, Zone] = {}
         self._since: float | None = None  # it came back then, and not all is equal yet
-        self._asked = 0.0
-        self._equal: dict[str, bool | None] = {}  # None: no snapshot came since
-        self._pages: dict[str, dict[int, Json]] = {}
+        self._turned = 0.0  # when the last of its zones turned equal
         self.took: float | None = None
         """Seconds from its last return to all its zones being equal."""
 
     def meet(self, topic: str) -> None:
         """There is a zone."""
-        self._equal.setdefault(topic.rpartition("/")[2], None)
+        name = topic.rpartition("/")[2]
+        if name in self.zones or len(self.zones) < ZONES:
+            self.zones.setdefault(name, Zone()).gone = False
 
-    def is_now(self, online: bool, now: float, stream: str | None = None) -> None:  # noqa: FBT001 - it is, or it is not
+    def is_now(self, online: bool, now: float) -> None:  # noqa: FBT001 - it is, or it is not
         """As its `state` says; whoever comes back is compared anew."""
         if online and not self.online:
-            self._since, self._asked, self._equal = now, 0.0, dict.fromkeys(self._equal)
-        self.online, self.stream = online, stream or self.stream
+            self._since = now
+            for zone in self.zones.values():
+                zone.equal, zone.asked, zone.due, zone.pace = None, 0, now, ASK_EVERY
+        self.online = online
 
     def asks(self, now: float) -> list[str]:
         """Zones of which a snapshot is due."""
-        if self._since is None or now - self._asked < ASK_EVERY:
-            return []
-        self._asked = now
-        return [zone for zone, equal in self._equal.items() if not equal]
+        found = []
+        for name, zone in self.zones.items():
+            wanted = not zone.equal or now - zone.heard >= STALE
+            if wanted and now >= zone.due and not (zone.gone or zone.whole):
+                zone.asked, zone.due = zone.asked + 1, now + zone.pace
+                found.append(name)
+        return found
 
-    def whole(self, topic: str, page: Json) -> set[str] | None:
-        """All ids of a snapshot, when this is its last page to come."""
-        pages = self._pages.setdefault(topic, {})
-        if any(one["snapshot"] != page["snapshot"] for one in pages.values()):
-            pages.clear()
-        pages[page["page"]] = page
-        if len(pages) < page["pages"]:
-            return None
-        zone = topic.rpartition("/")[2]
-        self._equal[zone] = bool(self._equal.get(zone))
-        return {thing for one in self._pages.pop(topic).values() for thing in one["ids"]}
+    def give_up(self, now: float, converged: Callable[[float], None]) -> list[str]:
+        """Zones that are no more: they do not answer, until something is placed there or a snapshot comes."""
+        gone = [name for name, zone in self.zones.items() if zone.asked >= IN_VAIN and now >= zone.due]
+        for name in gone:
+            self.zones[name] = Zone(gone=True)
+        if gone:
+            self._converge(converged)
+        return gone
 
-    def compared(self, topic: str, equal: bool, now: float, converged: Callable[[float], None]) -> None:  # noqa: FBT001 - same
+    def page(self, topic: str, page: Json, now: float) -> None:
+        """One of a snapshot: the newest of a zone is kept until it is compared."""
+        self.meet(topic)
+        zone = self.zones.get(topic.rpartition("/")[2])
+        if zone is None:
+            return
+        first = next(iter(zone.pages.values()), page)
+        if first["snapshot"] != page["snapshot"]:
+            if zone.whole and _older(page["asOf"], first["asOf"]):
+                return
+            zone.pages, zone.whole = {}, False
+        zone.pages[page["page"]] = page
+        zone.whole = len(zone.pages) >= page["pages"]
+        if zone.whole:
+            zone.asked, zone.heard = 0, now
+        while sum(len(one.pages) for one in self.zones.values()) > PAGES:
+            other = next(one for one in self.zones.values() if one.pages)
+            other.pages, other.whole = {}, False
+
+    def waiting(self) -> list[tuple[str, list[Json]]]:
+        """Zones with the pages of a whole snapshot that is not compared yet."""
+        return [(name, list(zone.pages.values())) for name, zone in self.zones.items() if zone.whole]
+
+    def compared(self, name: str, equal: bool, now: float, converged: Callable[[float], None]) -> None:  # noqa: FBT001
         """A zone's snapshot was; `converged` is told when all are equal, how many seconds after it came back."""
-        self._equal[topic.rpartition("/")[2]] = equal
-        if self._since is not None and all(self._equal.values()):
-            self.took = now - self._since
+        zone = self.zones[name]
+        if equal and not zone.equal:
+            self._turned = now
+        zone.equal, zone.pages, zone.whole = equal, {}, False
+        if equal:
+            zone.since, zone.pace = None, ASK_EVERY
+        else:
+            zone.since = zone.since if zone.since is not None else now if self._since is None else self._since
+            zone.pace = min(2 * zone.pace, ASK_LEAST)
+        self._converge(converged)
+
+    def _converge(self, converged: Callable[[float], None]) -> None:
+        there = [zone.equal for zone in self.zones.values() if not zone.gone]
+        if self._since is not None and there and all(there):
+            self.took = self._turned - self._since
             converged(self.took)
             self._since = None
 
     def unequal(self, now: float) -> float:
-        """Seconds since it came back, while a zone that tells of itself is not equal since; else 0."""
-        return now - self._since if self._since is not None and False in self._equal.values() else 0.0
+        """Seconds that a zone is unequal which tells of itself, from when it turned so, or the segment came back."""
+        return max((now - one.since for one in self.zones.values() if one.since is not None), default=0.0)
+
+
+class Segments(dict[str, Segment]):
+    """By what their topics begin with: whoever is asked for is there, up to the end of them."""
+
+    def __missing__(self, home: str) -> Segment:
+        made = Segment()
+        if len(self) < SEGMENTS:
+            self[home] = made
+        return made
+
+
+def _older(one: Json, other: Json) -> bool:
+    """Whether one position comes before another of the same stream."""
+    at, than = ((int(as_of["epoch"]), int(as_of["sequence"])) for as_of in (one, other))
+    return bool(one["stream"] == other["stream"]) and at < than

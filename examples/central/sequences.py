@@ -18,31 +18,31 @@ Ack = tuple[int, list[tuple[int, int]]]
 """(upto, missing): all up to there is here, but for these."""
 
 
-class Numbers:
-    """Runs of numbers that are stored or declared lost, ascending and apart."""
+class Runs:
+    """Numbers as runs, ascending and apart."""
 
     def __init__(self) -> None:
         self.runs: list[tuple[int, int]] = []
-        self._promised = 0
-        self._tops: deque[tuple[float, int]] = deque()
-        self._said: tuple[float, Ack] = 0.0, (0, [])
 
-    def add(self, first: int, last: int) -> None:
-        """These are stored, or will never come."""
+    def add(self, first: int, last: int) -> int:
+        """These are there; how many of them were not before."""
+        new, begin, end = last - first + 1, first, last
         low = high = bisect_left(self.runs, first - 1, key=lambda run: run[1])
         while high < len(self.runs) and self.runs[high][0] <= last + 1:
-            first, last = min(first, self.runs[high][0]), max(last, self.runs[high][1])
+            one = self.runs[high]
+            new -= max(0, min(one[1], last) - max(one[0], first) + 1)
+            begin, end = min(begin, one[0]), max(end, one[1])
             high += 1
-        self.runs[low:high] = [(first, last)]
+        self.runs[low:high] = [(begin, end)]
+        return new
 
-    @property
-    def top(self) -> int:
-        """The greatest that is there, or promised."""
-        return max(self._promised, self.runs[-1][1] if self.runs else 0)
+    def __contains__(self, number: int) -> bool:
+        at = bisect_left(self.runs, number, key=lambda run: run[1])
+        return at < len(self.runs) and self.runs[at][0] <= number
 
-    def promise(self, last: int) -> None:
-        """The gateway says that all up to `last` has been sent: what does not come is missing, at the end too."""
-        self._promised = max(self._promised, last)
+    def whole(self, upto: int) -> bool:
+        """Whether all of 1 to `upto` are there."""
+        return upto < 1 or (bool(self.runs) and self.runs[0][0] <= 1 and self.runs[0][1] >= upto)
 
     def holes(self, upto: int) -> list[tuple[int, int]]:
         """What is not there of 1 to `upto`."""
@@ -55,10 +55,39 @@ class Numbers:
             at = last + 1
         return [*found, (at, upto)] if at <= upto else found
 
+
+class Numbers(Runs):
+    """Those that are stored, refused, or declared lost."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost = Runs()
+        """Of them, those that were declared lost."""
+        self.last = 0
+        """The greatest that `state` ever named."""
+        self.said_at = 0.0
+        self._promised = 0
+        self._tops: deque[tuple[float, int]] = deque()
+        self._said: Ack = 0, []
+
+    @property
+    def top(self) -> int:
+        """The greatest that is there, or promised."""
+        return max(self._promised, self.runs[-1][1] if self.runs else 0)
+
+    def promise(self, last: int) -> None:
+        """The gateway says that all up to `last` has been sent: what does not come is missing, at the end too."""
+        self._promised = max(self._promised, last)
+
     @property
     def missing(self) -> int:
         """How many below the greatest are not there."""
         return sum(last - first + 1 for first, last in self.holes(self.top))
+
+    @property
+    def quiet(self) -> bool:
+        """Whether all is here, and that was said."""
+        return self._said == (self.top, [])
 
     def ack(self, now: float, patience: float = PATIENCE) -> Ack:
         """Holes that are young are not missing yet, so `upto` ends before the first of them."""
@@ -71,14 +100,13 @@ class Numbers:
             return missing[RANGES][0] - 1, missing[:RANGES]
         return max([settled, *(last for first, last in self.runs if first <= settled + 1)]), missing
 
-    def due(self, now: float, patience: float, *, heard: bool, current: bool = True) -> Ack | None:
-        """What to say now, if anybody hears it: what is new, what is missing, and all of it now and then.
-
-        Of a stream that is not `current` any more, what is whole and said is not said again.
-        """
-        ack, (when, before) = self.ack(now, patience), self._said
-        whole = ack == before and not ack[1]
-        if not heard or ack == (0, []) or (whole and not (current and now - when >= REPEAT)):
+    def due(self, now: float, patience: float, *, again: bool) -> Ack | None:
+        """What to say now: what is new, what is missing, and, where that is wanted `again`, all of it now and then."""
+        late = again and now - self.said_at >= REPEAT
+        if self.quiet and not late:
             return None
-        self._said = now, ack
+        ack = self.ack(now, patience)
+        if ack == (0, []) or (ack == self._said and not ack[1] and not late):
+            return None
+        self.said_at, self._said = now, ack
         return ack

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -37,20 +38,26 @@ _ISLANDS = """SELECT stream, epoch, min(sequence), max(sequence), min(topic) FRO
 _COLUMNS = ", ".join(Row._fields)
 _VALUES = ", ".join(f"${at}" for at in range(2, len(Row._fields) + 2))
 
+Place = tuple[str, str, int, int]
+"""(home, stream, epoch, sequence)"""
+
 
 class Store:
     """Call it inside `transaction()`; what leaves that without an error is on disk."""
 
     def __init__(self, database: Sqlite | Postgres) -> None:
-        self._run, self._many, self._view = database.run, database.many, database.VIEW
+        self._run, self._many = database.run, database.many
+        self._view, self._alone = database.VIEW, database.ALONE
         self.transaction = database.transaction
         self._position = 0
 
     async def open(self) -> None:
         """Make the tables where they are not."""
-        for statement in Path(__file__).with_name("store.sql").read_text().split(";\n"):
-            if statement.strip():
-                await self._run(statement.replace("CREATE VIEW", self._view))
+        async with self.transaction():
+            await self._run(self._alone)
+            for statement in Path(__file__).with_name("store.sql").read_text().split(";\n"):
+                if statement.strip():
+                    await self._run(statement.replace("CREATE VIEW", self._view))
         newest = "SELECT max(position) FROM (SELECT position FROM events UNION ALL SELECT position FROM rejected) p"
         self._position = (await self._run(newest))[0][0] or 0
 
@@ -65,15 +72,22 @@ class Store:
         stored = set(await self._column("SELECT position FROM events WHERE position > $1", before))
         return [position in stored for position, _ in enumerate(rows, before + 1)]
 
-    async def reject(self, topic: str, why: str, event: object) -> None:
-        """Keep what is not valid for whoever looks into it: in ASCII, which every database takes."""
-        self._position += 1
+    async def reject(self, topic: str, why: str, event: object, place: Place | None) -> bool:
+        """Keep what is not valid for whoever looks into it: in ASCII, which every database takes. False where it is
+        there already: what has the same place in its stream is the same event.
+        """
         try:
             text = json.dumps(event)
         except RecursionError:
             text = '"nested too deep to be told"'
+        name = " ".join(map(str, place)) if place else hashlib.sha256(f"{topic!a} {text}".encode()).hexdigest()
+        if await self._run("SELECT 1 FROM refused WHERE name = $1", name):
+            return False
+        self._position += 1
         said = (ascii(topic), ascii(why), text)
+        await self._run("INSERT INTO refused VALUES ($1, $2, $3, $4, $5)", name, *(place or [None] * 4))
         await self._run("INSERT INTO rejected VALUES ($1, $2, $3, $4)", self._position, *said)
+        return True
 
     async def place(self, rows: Iterable[Row]) -> None:
         """Place anew each object that these events tell of, as its segment has it."""
@@ -87,7 +101,7 @@ class Store:
 
     async def present(self, source: str, as_of: dict[str, Any], read_point: str) -> set[str]:
         """Who was there, by the events of one segment up to that position: who is, but for what came since."""
-        position = as_of["stream"], as_of["epoch"], int(as_of["sequence"])
+        position = as_of["stream"], int(as_of["epoch"]), int(as_of["sequence"])
         here = "SELECT object FROM placed WHERE source = $1 AND read_point = $2 AND ended = 0"
         since = "SELECT DISTINCT object FROM events WHERE stream = $1 AND (epoch, sequence) > ($2, $3)"
         held = set(await self._column(here, source, read_point))
@@ -104,13 +118,17 @@ class Store:
         """(stream, epoch, first, last, a topic) of each run of numbers that are there."""
         return await self._run(_ISLANDS)
 
-    async def losses(self) -> list[str]:
-        """What was declared lost."""
-        return await self._column("SELECT payload FROM events WHERE type = 'readpoint.loss.v1'")
+    async def losses(self) -> Sequence[Any]:
+        """(topic, event) of what was declared lost."""
+        return await self._run("SELECT topic, payload FROM events WHERE type = 'readpoint.loss.v1'")
+
+    async def refused(self) -> Sequence[Any]:
+        """The places of events that were rejected."""
+        return await self._run("SELECT home, stream, epoch, sequence FROM refused WHERE home IS NOT NULL")
 
     async def zones(self) -> list[str]:
-        """The topics on which objects arrived."""
-        return await self._column("SELECT DISTINCT topic FROM events WHERE transition = 'arrived'")
+        """The topics on which objects were placed."""
+        return await self._column("SELECT DISTINCT topic FROM events WHERE transition IN ('arrived', 'moved')")
 
     async def _column(self, statement: str, *values: object) -> list[Any]:
         return [one for (one,) in await self._run(statement, *values)]

@@ -12,6 +12,9 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE INDEX IF NOT EXISTS events_of_object ON events (object, source, at, epoch, sequence);
 CREATE INDEX IF NOT EXISTS events_by_event ON events (event);
 CREATE TABLE IF NOT EXISTS rejected (position bigint PRIMARY KEY, topic text NOT NULL, why text NOT NULL, payload text NOT NULL);
+-- Of what was rejected, that it was: once each, and which numbers nobody has to send again.
+CREATE TABLE IF NOT EXISTS refused (
+    name text PRIMARY KEY, home text, stream text, epoch bigint, sequence bigint);
 -- Of each segment, the newest placement of an object, and whether that has ended.
 CREATE TABLE IF NOT EXISTS placed (
     object text NOT NULL, source text NOT NULL, read_point text NOT NULL,

@@ -11,21 +11,21 @@ import contextlib
 import json
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import aiomqtt
 
 from .broker import CHANNELS, always, arguments
-from .checks import WRONG, check, digest, events, home_of, topic_of
+from .checks import WRONG, check, digest, events, home_of, source_of, topic_of
 from .databases import Postgres, Sqlite, connect
 from .kpis import Kpis
 from .metrics import Figures, shown
-from .rows import Row, numbered, row, streams
-from .segments import Segment
-from .sequences import PATIENCE, Numbers
+from .rows import Row, numbered, place_of, row
+from .segments import Segment, Segments
+from .sequences import PATIENCE
 from .store import Store
+from .streams import Streams
 
 MOST = 200  # messages in one transaction
 
@@ -37,26 +37,29 @@ class Central:
     """What the centre knows. `take` what comes; `tick` once a second, and publish what that returns."""
 
     def __init__(
-        self, database: Sqlite | Postgres, clock: Callable[[], float] = time.time, patience: float = PATIENCE
+        self,
+        database: Sqlite | Postgres,
+        clock: Callable[[], float] = time.time,
+        patience: float = PATIENCE,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.database, self.store, self.kpis = database, Store(database), Kpis()
-        self.numbers: defaultdict[tuple[str, int], Numbers] = defaultdict(Numbers)
-        self._clock, self._patience = clock, patience
-        self.segments: defaultdict[str, Segment] = defaultdict(Segment)  # by what their topics begin with
-        self.home_of: dict[str, str] = {}  # of each stream: the one segment that it is believed of
+        self.database, self.store, self.kpis, self.streams = database, Store(database), Kpis(), Streams()
+        self._clock, self.steady, self._patience = clock, steady, patience  # what is due waits for no clock set back
+        self.segments = Segments()  # by what their topics begin with
 
     async def start(self) -> None:
         """Make the tables where they are not, and remember what was stored before."""
         await self.store.open()
         for stream, epoch, first, last, topic in await self.store.islands():
-            self.numbers[stream, epoch].add(first, last)
-            self.home_of[stream] = home_of(topic)
-        for text in await self.store.losses():
-            self._lost(json.loads(text)["data"])
+            self.streams.of(home_of(topic), stream).epochs[epoch].add(first, last)
+        for topic, text in await self.store.losses():
+            self.kpis.count["lost"] += self.streams.lost(home_of(topic), json.loads(text)["data"])
+        for home, stream, epoch, sequence in await self.store.refused():
+            self.streams.of(home, stream).epochs[epoch].add(sequence, sequence)
         for topic in await self.store.zones():
             self.segments[home_of(topic)].meet(topic)
 
-    async def take(self, messages: Iterable[Message]) -> None:
+    async def take(self, messages: Sequence[Message]) -> None:
         """In one transaction; only then does it count, and is said to be here. What is seen again changes nothing."""
         told: list[tuple[str, Json]] = []
         here: list[tuple[Row, Json]] = []
@@ -65,79 +68,78 @@ class Central:
                 try:
                     valid = check(topic, event)
                     rows = [row(topic, valid)] if numbered(valid) else []
-                    self._believe(topic, streams(valid))
+                    self.streams.believe(home_of(topic), valid)
                     here += [(one, valid) for one in rows]
                     told += [] if rows else [(topic, valid)]
                 except WRONG as error:
-                    self.kpis.count["rejected"] += 1
-                    await self.store.reject(topic, str(error), event)
+                    await self._refuse(topic, str(error), event)
             stored = await self.store.put([one for one, _ in here])
-            new = [pair for pair, is_new in zip(here, stored, strict=True) if is_new]
-            await self.store.place([one for one, _ in new])
-        self.kpis.count["repeated"] += len(here) - len(new)
-        for one, _ in here:
-            self.numbers[one.stream, one.epoch].add(one.sequence, one.sequence)
-        for one, event in new:
-            self._stored(one, event)
+            await self.store.place([one for (one, _), is_new in zip(here, stored, strict=True) if is_new])
+        for (one, event), is_new in zip(here, stored, strict=True):
+            self._stored(one, event, is_new=is_new)
         for topic, event in told:
-            await self._heard(topic, event)
+            self._heard(home_of(topic), topic, event)
+        for topic, payload in messages:
+            if topic.endswith("/state") and not payload:  # whoever clears it says that there is none any more
+                self.segments.pop(home_of(topic), None)
+                self.kpis.forget(source_of(topic))
+        for home in {home_of(topic) for topic, _ in messages} & self.segments.keys():
+            await self._compare(home, self.segments[home])
 
-    def _believe(self, topic: str, said: set[str]) -> None:
-        """A stream is of the segment that used it first, whoever else says so later."""
-        for stream in said:
-            if self.home_of.setdefault(stream, home_of(topic)) != home_of(topic):
-                raise ValueError(f"stream {stream} is one of {self.home_of[stream]}")
+    async def _refuse(self, topic: str, why: str, event: object) -> None:
+        """It is kept apart, and its number is not asked for again."""
+        home, place = home_of(topic), place_of(event)
+        mine = place is not None and self.streams.refused(home, *place)
+        new = await self.store.reject(topic, why, event, (home, *place) if place and mine else None)
+        self.kpis.count["rejected" if new else "repeated"] += 1
 
-    def _stored(self, one: Row, event: Json) -> None:
-        self.kpis.stored(one, event, self._clock())
-        if one.transition == "arrived":
+    def _stored(self, one: Row, event: Json, *, is_new: bool) -> None:
+        given_up = self.streams.stored(one)
+        self.kpis.count["repeated"] += not is_new
+        if not is_new:
+            return
+        self.kpis.stored(one, event, self._clock(), given_up=given_up)
+        if one.transition in ("arrived", "moved"):
             self.segments[home_of(one.topic)].meet(one.topic)
         if one.type == "readpoint.loss.v1":
-            self._lost(event["data"])
+            self.kpis.count["lost"] += self.streams.lost(home_of(one.topic), event["data"])
 
-    def _lost(self, data: Json) -> None:
-        """Numbers that will never come are no holes."""
-        self.kpis.count["lost"] += data["count"]
-        self.numbers[data["stream"], data["epoch"]].add(data["from"], data["to"])
-
-    async def _heard(self, topic: str, event: Json) -> None:
+    def _heard(self, home: str, topic: str, event: Json) -> None:
         """What is not numbered: how a segment is, and its snapshots."""
-        segment, data = self.segments[home_of(topic)], event["data"]
+        data, now = event["data"], self.steady()
         if event["type"] == "readpoint.state.v1":
-            segment.is_now(data["state"] == "online", self._clock(), data["stream"])
-            for one in data["epochs"]:
-                if one["pending"] == 0:  # then all has been sent: what does not come is missing, at the end too
-                    self.numbers[data["stream"], one["epoch"]].promise(one["last"])
-        elif event["type"] == "readpoint.snapshot.v1" and (said := segment.whole(topic, data)) is not None:
-            as_of = data["asOf"]
-            if self.numbers[as_of["stream"], as_of["epoch"]].holes(int(as_of["sequence"])):
-                return  # it takes events into account that have yet to come
-            held = await self.store.present(event["source"], as_of, data["readPoint"])
-            self.kpis.compared(event["source"], data["readPoint"], said, held)
-            segment.compared(topic, digest(held) == data["digest"], self._clock(), self.kpis.converged)
+            self.streams.state(home, data)
+            self.segments[home].is_now(data["state"] == "online", now)
+        elif event["type"] == "readpoint.snapshot.v1" and data["asOf"]["stream"] in self.streams.known:
+            self.segments[home].page(topic, data, now)
+
+    async def _compare(self, home: str, segment: Segment) -> None:
+        """The snapshots that wait, of those that take no event into account that has yet to come."""
+        for name, [page, *more] in segment.waiting():
+            if self.streams.complete(page["asOf"]):
+                held = await self.store.present(source_of(home), page["asOf"], page["readPoint"])
+                said = {thing for one in (page, *more) for thing in one["ids"]}
+                self.kpis.compared(source_of(home), name, said, held)
+                segment.compared(name, digest(held) == page["digest"], self.steady(), self.kpis.converged)
 
     def disconnected(self) -> None:
         """Who is online is heard again, and compared again."""
         for segment in self.segments.values():
-            segment.is_now(False, self._clock())
+            segment.is_now(False, self.steady())
 
     def report(self) -> Json:
         """All figures; `missing` are numbers below others that are here, and neither here nor declared lost."""
         online = sum(segment.online for segment in self.segments.values())
-        missing = sum(one.missing for one in self.numbers.values())
-        return {**self.kpis.report(), "missing": missing, "online": online}
+        return {**self.kpis.report(), "missing": sum(self.streams.missing().values()), "online": online}
 
     def tick(self) -> list[Message]:
-        """Acks, with what is missing, and requests for snapshots of segments that came back."""
-        now, said = self._clock(), []
+        """Acks, with what is missing, and requests for snapshots."""
+        now = self.steady()
         online = {home: segment for home, segment in self.segments.items() if segment.online}
-        streams = {segment.stream for segment in online.values()}
-        for (stream, epoch), numbers in self.numbers.items():
-            home = self.home_of.get(stream)
-            ack = numbers.due(now, self._patience, heard=home in online, current=stream in streams)
-            if ack is not None:
-                said.append((f"{home}/ack", {"stream": stream, "epoch": epoch, "upto": ack[0], "missing": ack[1]}))
+        said = [(f"{home}/ack", ack) for home, ack in self.streams.acks(online, now, self._patience)]
         for home, segment in online.items():
+            for zone in segment.give_up(now, self.kpis.converged):
+                self.kpis.forget(source_of(home), zone)
             said += [(f"{home}/request", {"snapshot": zone}) for zone in segment.asks(now)]
         return [(topic, json.dumps(what).encode()) for topic, what in said]
 

@@ -67,7 +67,7 @@ def scrape(port: int) -> dict[str, float]:
 
 async def bad_day(clock: Callable[[], float]) -> tuple[Central, Figures]:
     """A gateway that is back since an hour, whose snapshot has an object more than the centre, told late."""
-    central = Central(Sqlite(":memory:"), clock)
+    central = Central(Sqlite(":memory:"), clock, steady=clock)
     await central.start()
     figures = Figures(central, clock)
     heard = [(topic(one), payload(one)) for one in (placed("arrived", thing(1), "aislea", 0, 17, 1),)]
@@ -114,7 +114,7 @@ async def test_who_is_equal_again_is_no_longer_unequal() -> None:
 async def test_a_zone_that_tells_nothing_of_itself_is_not_unequal() -> None:
     """It may have left the configuration."""
     now = START + 10.0
-    central = Central(Sqlite(":memory:"), lambda: now)
+    central = Central(Sqlite(":memory:"), lambda: now, steady=lambda: now)
     await central.start()
     one = placed("arrived", thing(1), "aislea", 0, 17, 1)
     await central.take([(topic(one), payload(one)), (f"{HOME}/state", state("online", now))])

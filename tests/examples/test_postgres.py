@@ -47,8 +47,11 @@ async def test_postgresql_and_sqlite_say_the_same() -> None:
             assert one.kpis.count["rejected"] == 2
         again = Central(database)
         await again.start()
-        assert {key: numbers.runs for key, numbers in again.numbers.items()} == {
-            ("rfid-00000001", 1): [(1, 150)],
-            ("yard-00000001", 1): [(1, 150)],
+        known = again.streams.known
+        assert {
+            name: {epoch: numbers.runs for epoch, numbers in one.epochs.items()} for name, one in known.items()
+        } == {
+            "rfid-00000001": {1: [(1, 150)]},
+            "yard-00000001": {1: [(1, 150)]},
         }
         await database.close()
