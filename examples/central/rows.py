@@ -55,10 +55,12 @@ def streams(event: dict[str, Any]) -> set[str]:
 
 
 def place_of(event: Any) -> tuple[str, int, int] | None:
-    """(stream, epoch, sequence) of what is not valid, where it says so."""
-    found = [event.get(name) for name in ("stream", "epoch", "sequence")] if isinstance(event, dict) else [None]
+    """(stream, epoch, sequence) of what is not valid, where it says so: it may be of a type that is new."""
+    found = [event.get(name) for name in ("type", "stream", "epoch", "sequence")] if isinstance(event, dict) else [None]
     match found:
-        case [str(stream), int(epoch), str(text)] if text.isascii() and text.isdecimal() and len(text) < 20:
+        case ["readpoint.state.v1" | "readpoint.snapshot.v1", *_]:
+            return None
+        case [_, str(stream), int(epoch), str(text)] if text.isascii() and text.isdecimal() and len(text) < 20:
             place = stream, int(epoch), int(text)
             return place if 0 <= place[1] < 2**63 and 0 < place[2] < 2**63 else None
     return None

@@ -100,13 +100,15 @@ class Numbers(Runs):
             return missing[RANGES][0] - 1, missing[:RANGES]
         return max([settled, *(last for first, last in self.runs if first <= settled + 1)]), missing
 
-    def due(self, now: float, patience: float, *, again: bool) -> Ack | None:
-        """What to say now: what is new, what is missing, and, where that is wanted `again`, all of it now and then."""
-        late = again and now - self.said_at >= REPEAT
-        if self.quiet and not late:
+    def due(self, now: float, patience: float, *, current: bool = True, again: bool = False) -> Ack | None:
+        """What to say now: what is new; what is missing, of a stream that is not `current` now and then; and, where
+        that is wanted `again`, all of it now and then.
+        """
+        late = now - self.said_at >= REPEAT
+        if self.quiet and not (again and late):
             return None
         ack = self.ack(now, patience)
-        if ack == (0, []) or (ack == self._said and not ack[1] and not late):
+        if ack == (0, []) or (ack == self._said and not late and not (ack[1] and current)):
             return None
         self.said_at, self._said = now, ack
         return ack

@@ -6,11 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from .rows import Row, streams
+from .rows import Row, place_of, streams
 from .sequences import Numbers
 
 ACKS = 8
 """For one segment in a tick: its gateway has room for 16 epochs, and two ticks may come between its looks."""
+
+HOMES = 10_000
+"""Of segments whose `state` is listened to."""
 
 Json = dict[str, Any]
 
@@ -38,6 +41,8 @@ class Streams:
         for name in names:
             if name in self.known and self.known[name].home != home:
                 raise ValueError(f"stream {name} is one of {self.known[name].home}")
+        if event["type"] == "readpoint.state.v1" and home not in self._current and len(self._current) >= HOMES:
+            raise ValueError(f"more than {HOMES} segments")
         for name in names if event["type"] != "readpoint.snapshot.v1" else ():
             self.of(home, name)
 
@@ -45,12 +50,13 @@ class Streams:
         """The stream of that name, which is this segment's from now on if it is nobody's."""
         return self.known.setdefault(name, Stream(home))
 
-    def refused(self, home: str, stream: str, epoch: int, sequence: int) -> bool:
-        """An event was that nobody has to send again; whether that is so: the stream is this segment's."""
-        if stream not in self.known or self.known[stream].home != home:
-            return False
-        self.known[stream].epochs[epoch].add(sequence, sequence)
-        return True
+    def refused(self, home: str, event: object) -> tuple[str, str, int, int] | None:
+        """What is not valid is not asked for again: (home, stream, epoch, sequence), where the stream is its own."""
+        place = place_of(event)
+        if place is None or place[0] not in self.known or self.known[place[0]].home != home:
+            return None
+        self.known[place[0]].epochs[place[1]].add(place[2], place[2])
+        return home, *place
 
     def stored(self, one: Row) -> bool:
         """That event is here; whether its number had been given up as lost."""
@@ -66,9 +72,8 @@ class Streams:
 
     def state(self, home: str, data: Json) -> None:
         """What a segment says of its stream. One of which nothing is here is known only while it is the current."""
-        before = self._current.get(home, data["stream"])
-        if before != data["stream"] and before in self.known and not _any(self.known[before]):
-            del self.known[before]
+        if self._current.get(home) != data["stream"]:
+            self.forget(home)
         self._current[home] = data["stream"]
         stream = self.of(home, data["stream"])
         stream.open = {int(one["epoch"]) for one in data["epochs"]}
@@ -79,6 +84,12 @@ class Streams:
                 numbers.promise(last)
         for epoch in [one for one, numbers in stream.epochs.items() if not numbers.runs and one not in stream.open]:
             del stream.epochs[epoch]
+
+    def forget(self, home: str) -> None:
+        """Which stream is its current one, and that stream if nothing of it is here."""
+        before = self._current.pop(home, None)
+        if before in self.known and not any(numbers.runs for numbers in self.known[before].epochs.values()):
+            del self.known[before]
 
     def complete(self, as_of: Json) -> bool:
         """Whether all that was decided in a stream up to there is here, of its older epochs too."""
@@ -111,12 +122,8 @@ class Streams:
         for home, found in waiting.items():
             left = ACKS
             for order, epoch, again, numbers in sorted(found, key=lambda one: one[0]):
-                ack = numbers.due(now, patience, again=again) if left else None
+                ack = numbers.due(now, patience, current=not order[2], again=again) if left else None
                 if ack is not None:
                     left -= 1
                     said.append((home, {"stream": order[4], "epoch": epoch, "upto": ack[0], "missing": ack[1]}))
         return said
-
-
-def _any(stream: Stream) -> bool:
-    return any(numbers.runs for numbers in stream.epochs.values())

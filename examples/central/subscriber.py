@@ -21,7 +21,7 @@ from .checks import WRONG, check, digest, events, home_of, source_of, topic_of
 from .databases import Postgres, Sqlite, connect
 from .kpis import Kpis
 from .metrics import Figures, shown
-from .rows import Row, numbered, place_of, row
+from .rows import Row, numbered, row
 from .segments import Segment, Segments
 from .sequences import PATIENCE
 from .store import Store
@@ -81,16 +81,15 @@ class Central:
             self._heard(home_of(topic), topic, event)
         for topic, payload in messages:
             if topic.endswith("/state") and not payload:  # whoever clears it says that there is none any more
-                self.segments.pop(home_of(topic), None)
-                self.kpis.forget(source_of(topic))
+                if self.segments.pop(home_of(topic), None):
+                    self.kpis.forget(source_of(topic))
+                self.streams.forget(home_of(topic))
         for home in {home_of(topic) for topic, _ in messages} & self.segments.keys():
             await self._compare(home, self.segments[home])
 
     async def _refuse(self, topic: str, why: str, event: object) -> None:
         """It is kept apart, and its number is not asked for again."""
-        home, place = home_of(topic), place_of(event)
-        mine = place is not None and self.streams.refused(home, *place)
-        new = await self.store.reject(topic, why, event, (home, *place) if place and mine else None)
+        new = await self.store.reject(topic, why, event, self.streams.refused(home_of(topic), event))
         self.kpis.count["rejected" if new else "repeated"] += 1
 
     def _stored(self, one: Row, event: Json, *, is_new: bool) -> None:

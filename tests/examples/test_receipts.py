@@ -78,6 +78,19 @@ async def test_holes_of_many_epochs_are_all_asked_for() -> None:
     assert asked == set(range(1, 41))
 
 
+async def test_a_box_that_is_no_more_is_not_asked_each_second() -> None:
+    """Nobody may be there who could answer for its stream."""
+    now = Now()
+    one = await central(now)
+    await take(one, placed("arrived", A, "aislea", 2, 17, 2, "rfid-00000001"), placed("arrived", A, "aislea", 1, 9, 1))
+    await online(one)
+    asked = []
+    for _ in range(240):
+        asked += [epoch for epoch, _, missing in acks(one) if missing]
+        now.time += 1.0
+    assert asked == [17] * 4
+
+
 async def test_a_clock_that_is_set_back_delays_nothing() -> None:
     wall, steady = Now(), Now()
     one = Central(Sqlite(":memory:"), wall, steady=steady)
@@ -120,6 +133,14 @@ async def test_an_event_that_is_refused_is_not_asked_for_again(database: str) ->
             assert centre.report()["missing"] == 0
         assert [tuple(row) for row in await kept.run("SELECT count(*) FROM rejected")] == [(1,)]
         await kept.close()
+
+
+async def test_a_state_that_is_refused_answers_for_no_event() -> None:
+    one = await central()
+    await take(one, placed("arrived", A, "aislea", 1, 17, 1), placed("arrived", A, "aislea", 3, 17, 3))
+    state = golden("state-online")["payload"] | {"stream": STREAM, "epoch": 17, "sequence": "2", "data": {}}
+    await take(one, state)
+    assert (one.kpis.count["rejected"], one.report()["missing"]) == (1, 1)
 
 
 async def test_nobody_answers_for_another_with_what_is_refused() -> None:
