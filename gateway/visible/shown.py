@@ -47,13 +47,14 @@ class Shown:
         self._running = running
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(Families(self._look, wear, time.time))
-        ProcessCollector(registry=self._registry)
+        self._process = CollectorRegistry(auto_describe=False)
+        ProcessCollector(registry=self._process)
 
     def _look(self) -> list[Seen]:
         return [Seen(overview(one), one.uplink.sender.timings) for one in self._running.values() if one is not None]
 
     def metrics(self) -> bytes:
-        """In Prometheus's text format 0.0.4."""
+        """In Prometheus's text format 0.0.4, without those of the process: a node-exporter has its own of that name."""
         return generate_latest(self._registry)
 
     def health(self) -> Health:
@@ -71,7 +72,7 @@ class Shown:
     def asked(self, path: str) -> Answer | None:
         """The answer to GET of a path."""
         if path == "/metrics":
-            return Answer("200 OK", CONTENT_TYPE_LATEST, self.metrics())
+            return Answer("200 OK", CONTENT_TYPE_LATEST, self.metrics() + generate_latest(self._process))
         if path == "/healthz":
             health = self.health()
             status = "503 Service Unavailable" if health.reasons else "200 OK"

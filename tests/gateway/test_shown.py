@@ -46,3 +46,13 @@ async def test_no_file_outlives_the_process_however_slow_the_disk(
     await asyncio.get_running_loop().shutdown_default_executor()
     assert showing.cancelled()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_text_file_has_no_name_that_its_node_exporter_has() -> None:
+    """It drops the second of a name, and complains of it at every scrape."""
+    it = shown.Shown({})
+    assert b"process_" not in it.metrics()
+    answer = it.asked("/metrics")
+    assert answer is not None
+    assert b"\nprocess_resident_memory_bytes " in answer.content
+    assert answer.content.startswith(it.metrics())
