@@ -117,6 +117,16 @@ async def test_a_zone_that_turns_unequal_later_is_told_and_asked_for() -> None:
     assert segment.unequal(now.time) == 0.0
 
 
+async def test_one_that_is_unequal_when_its_segment_comes_back_is_so_since_then() -> None:
+    now = Now()
+    one = await central(now)
+    await one.take(sent(placed("arrived", A, "aislea", 1, 17, 1)))
+    await online(one)
+    now.time += 60.0
+    await tell(one, shown([B], 1))
+    assert [segment.unequal(now.time) for segment in one.segments.values()] == [60.0]
+
+
 async def test_one_that_stays_unequal_is_asked_for_ever_more_seldom() -> None:
     now = Now()
     one = await central(now)

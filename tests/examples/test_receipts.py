@@ -124,9 +124,10 @@ async def test_an_event_that_is_refused_is_not_asked_for_again(database: str) ->
         assert one.kpis.alarms() == ["1 messages were refused: see the table `rejected`"]
         await take(one, bad | {"historical": True})  # as it is sent again
         assert (one.kpis.count["rejected"], one.kpis.count["repeated"], one.kpis.alarms()) == (1, 1, [])
-        for centre in (one, Central(kept, now, steady=now)):
-            await centre.start()
-            await online(centre)
+        again = Central(kept, now, steady=now)
+        await again.start()
+        await online(again)
+        for centre in (one, again):
             centre.tick()
             now.time += PATIENCE
             centre.tick()
