@@ -332,6 +332,7 @@ def _location(parts: Parts) -> LocationView:
         gates=parts.engine.gates,
         waiting=parts.inbox.waiting,
         dropped=parts.inbox.dropped,
+        shedding=parts.inbox.shedding,
         identities=parts.directory.rows,
         orphans=len(parts.directory.orphans),
     )

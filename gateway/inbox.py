@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -12,6 +13,10 @@ from drivers.contract import Batch, Measurement, Read
 
 LIMIT = 100_000
 """Observations that may wait: two seconds of the fastest floor, some 40 MB of reads at the most."""
+
+
+LATELY = 900.0
+"""Seconds for which a person should know that something was shed."""
 
 
 class Received(msgspec.Struct, frozen=True, gc=False):
@@ -35,6 +40,7 @@ class Inbox:
         self._queue: deque[Received] = deque()
         self._arrived = asyncio.Event()
         self._closed = False
+        self._shed_at = -math.inf
 
     def put(self, device: str, batch: Batch) -> None:
         """Hand over one batch of `device`."""
@@ -55,6 +61,7 @@ class Inbox:
         self.dropped += len(batch.observations) - len(kept)
         if len(kept) == len(batch.observations):
             return batch
+        self._shed_at = self._clock()
         if batch.shed is not None:
             batch.shed()
         return Batch(kept)
@@ -63,6 +70,11 @@ class Inbox:
         """No more is put; `take` hands out what is left and then returns nothing."""
         self._closed = True
         self._arrived.set()
+
+    @property
+    def shedding(self) -> bool:
+        """Whether something was shed lately."""
+        return 0.0 <= self._clock() - self._shed_at < LATELY
 
     @property
     def finished(self) -> bool:

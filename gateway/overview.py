@@ -88,6 +88,8 @@ class LocationView(msgspec.Struct, frozen=True, rename="camel"):
     """Whether the signal of each gated read point is on."""
     waiting: int = 0
     dropped: int = 0
+    shedding: bool = False
+    """Some of them in the last quarter of an hour."""
     identities: int = 0
     """Rows of the identity map."""
     orphans: int = 0

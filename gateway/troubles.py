@@ -26,7 +26,7 @@ def troubles(overview: Overview) -> list[str]:
         found.append(f"outbox: {overview.outbox.saved}")
     if overview.outbox.dead:
         found.append(f"{overview.outbox.dead} events were given up: see `readpoint outbox dead`")
-    if overview.location.dropped:
+    if overview.location.shedding:
         found.append(f"{overview.location.dropped} reads were shed: more arrived than this box can take")
     if overview.clock.alarm:
         found.append(overview.clock.alarm)

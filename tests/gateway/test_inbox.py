@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from drivers.contract import Batch, Measurement, Read, Signal, Status
-from gateway.inbox import Inbox
+from gateway.inbox import LATELY, Inbox
 
 
 def read(number: int) -> Read:
@@ -48,6 +48,16 @@ async def test_sheds_reads_when_full_and_counts_them() -> None:
     assert taken[1].batch.stored is None
     assert not told
     assert shed
+
+
+async def test_what_was_shed_is_a_trouble_for_a_while() -> None:
+    now = [1000.0]
+    inbox = Inbox(lambda: now[0], limit=10)
+    assert not inbox.shedding
+    inbox.put("a", Batch([read(n) for n in range(11)]))
+    assert (inbox.dropped, inbox.shedding) == (11, True)
+    now[0] += LATELY
+    assert (inbox.dropped, inbox.shedding) == (11, False)
 
 
 async def test_a_flood_of_states_is_bounded_too() -> None:

@@ -294,6 +294,13 @@ def test_a_clock_that_is_wrong_needs_a_person() -> None:
     assert troubles(alarmed) == ["clock not set"]
 
 
+def test_reads_that_were_shed_need_a_person_while_it_lasts() -> None:
+    well = view(devices=(), outbox=OutboxView("s", 1), location=LocationView(dropped=3))
+    assert troubles(well) == []
+    [trouble] = troubles(msgspec.structs.replace(well, location=LocationView(dropped=3, shedding=True)))
+    assert "3 reads were shed" in trouble
+
+
 @pytest.mark.parametrize(
     ("said", "shares"),
     [
