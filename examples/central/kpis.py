@@ -96,7 +96,7 @@ class Kpis:
         said = {
             "live events are more than 15 min late": bool(live) and live["eventTime"]["p99"] > LATE,
             "accuracy is under 98 %": accuracy is not None and accuracy < ACCURATE,
-            f"{refused} messages were refused: see the table `rejected`": refused > 0,
+            f"{refused} refused: see the table `rejected`": refused > 0,
         }
         return [words for words, so in said.items() if so]
 

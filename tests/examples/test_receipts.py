@@ -121,7 +121,7 @@ async def test_an_event_that_is_refused_is_not_asked_for_again(database: str) ->
         await online(one)
         bad = placed("arrived", A, "aislea", 2, 17, 2) | {"time": "2016-12-31T23:59:60Z"}
         await take(one, placed("arrived", A, "aislea", 1, 17, 1), bad, placed("arrived", A, "aislea", 3, 17, 3))
-        assert one.kpis.alarms() == ["1 messages were refused: see the table `rejected`"]
+        assert one.kpis.alarms() == ["1 refused: see the table `rejected`"]
         await take(one, bad | {"historical": True})  # as it is sent again
         assert (one.kpis.count["rejected"], one.kpis.count["repeated"], one.kpis.alarms()) == (1, 1, [])
         again = Central(kept, now, steady=now)
