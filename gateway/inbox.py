@@ -72,6 +72,11 @@ class Inbox:
         self._arrived.set()
 
     @property
+    def oldest(self) -> float:
+        """When the next batch arrived; infinite if none waits."""
+        return self._queue[0].time if self._queue else math.inf
+
+    @property
     def shedding(self) -> bool:
         """Whether something was shed lately."""
         return 0.0 <= self._clock() - self._shed_at < LATELY

@@ -73,18 +73,28 @@ class Pipeline:
         self._told = told
         self._waiting = 0
         self._committed = asyncio.Event()
+        self.begun = asyncio.Event()
+        """What was present before the start is taken up, and what is to be told of it was put."""
+        self._first: list[Outcome] = []
         self._apart: float | None = None
         self._held_since = 0.0
         self._reached: float | None = None
         """The time up to which all was decided, or is just being."""
 
-    def begin(self) -> None:
-        """Take up what was present before the start, and put what is to be told of it."""
-        self._reached = self._clock()
-        self._store(self._engine.advance(self._reached))
+    async def _begin(self) -> None:
+        """Take up what was present before the start; what is to be told of it may be an event for each."""
+        self._reached = min(self._clock(), self._inbox.oldest)
+        self._first = self._engine.advance(self._reached)
+        while self._first:
+            some, self._first = self._first[:SLICE], self._first[SLICE:]
+            self._store(some)
+            await self._room()
+            await self._yield()
+        self.begun.set()
 
     async def run(self) -> None:
         """Until the inbox is closed and empty; what was put is then in the outbox's hands."""
+        await self._begin()
         while not self._inbox.finished:
             await self._room()
             taken = await self._inbox.take(self._until_due())
@@ -133,6 +143,8 @@ class Pipeline:
 
         What was read and still waits is not silent: no deadline after it fires.
         """
+        first, self._first = self._first, []
+        self._store(first)
         self._store(self._engine.replace(rules, self._clock() if self._reached is None else self._reached))
 
     async def _decide(self, received: Received) -> None:

@@ -51,15 +51,16 @@ class Places:
         self._changed.set()
 
     @asynccontextmanager
-    async def kept(self, outbox: Outbox) -> AsyncIterator[None]:
-        """The file follows each `replace`, and is never ahead of what is stored."""
+    async def kept(self, outbox: Outbox, begun: asyncio.Event) -> AsyncIterator[None]:
+        """The file follows each `replace`, once what was present before is told, and never ahead of what is stored."""
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(self._follow(outbox), name="places")
+            task = group.create_task(self._follow(outbox, begun), name="places")
             yield
             task.cancel()
 
-    async def _follow(self, outbox: Outbox) -> None:
+    async def _follow(self, outbox: Outbox, begun: asyncio.Event) -> None:
         kept = self.before
+        await begun.wait()
         while True:
             await self._changed.wait()
             self._changed.clear()

@@ -75,9 +75,8 @@ async def running(
         history = History()
         pipeline = Pipeline(inbox, engine, composer, outbox, clock, history.telling(directory.orphans.told))
         pipeline.taps.add(history.take)
-        pipeline.begin()
         places.replace(segment.rules.read_points)
-        await nest.enter_async_context(places.kept(outbox))
+        await nest.enter_async_context(places.kept(outbox, pipeline.begun))
         await nest.enter_async_context(_deciding(pipeline, inbox, outbox, pace))
         signalling = Signalling(clock)
         pipeline.committed = signalling.committed

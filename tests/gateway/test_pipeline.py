@@ -17,7 +17,7 @@ from gateway.identity.resolve import Resolver
 from gateway.inbox import Inbox
 from gateway.location.engine import Engine
 from gateway.messages import Composer
-from gateway.model import Port, ReadPoint, Rules, Transition
+from gateway.model import Identity, Port, Present, ReadPoint, Rules, Transition
 from gateway.outbox.inspect import stopped
 from gateway.outbox.store import Outbox as OpenOutbox
 from gateway.outbox.store import open_outbox
@@ -57,6 +57,37 @@ async def test_a_wait_for_the_disk_makes_nobody_depart(tmp_path: Path, *, reload
         events = [json.loads(payload)["data"] for payload in rows.payloads()]
     said = [(event["readpoint:observation"]["transition"], event["eventTime"]) for event in events]
     assert said == [("arrived", "2026-09-21T14:13:20.500Z"), ("departed", "2026-09-21T14:13:30.000Z")]
+
+
+@pytest.mark.parametrize("reloaded", [False, True])
+async def test_very_much_that_is_told_at_the_start_is_told_by_and_by(tmp_path: Path, *, reloaded: bool) -> None:
+    """A box that took over another one's disk: all that is present is told again, and others have their turn."""
+    there = [
+        Present(Identity(f"urn:n:{number}", "raw", "instance"), "aisle-a", START, START, "zone")
+        for number in range(5000)
+    ]
+    async with open_outbox(tmp_path, "rfid", Outbox(), clock=lambda: START) as outbox:
+        inbox = Inbox(lambda: START)
+        engine = Engine(RULES, Resolver().resolve, there, renewed=True, assume_online=False)
+        composer = Composer(Gateway("gw-07", "dc1"), "rfid", RULES.read_points)
+        pipeline = Pipeline(inbox, engine, composer, outbox, lambda: START)
+        running, turns = asyncio.create_task(pipeline.run()), 0
+        async with asyncio.timeout(60.0):
+            while not pipeline.begun.is_set():
+                await asyncio.sleep(0)
+                turns += 1
+                if reloaded and turns == 3:
+                    pipeline.apply(Rules({}, ()))
+        assert turns >= 10 or reloaded
+        inbox.close()
+        await running
+    with stopped(tmp_path) as rows:
+        events = [json.loads(payload) for payload in rows.payloads()]
+    told = [(one["subject"], one["data"]["readpoint:observation"]["transition"]) for one in events]
+    arrived = [(one.object.uri, "arrived") for one in there]
+    left = [(one.object.uri, "departed") for one in there]
+    assert told[:5000] == arrived
+    assert told[5000:] == (left if reloaded else [])
 
 
 class HostClock:
