@@ -79,9 +79,6 @@ async def _reloading(site: Site, only: Sequence[str], segments: _Segments, reloa
             for problem in error.problems:
                 log.error(str(problem))  # noqa: TRY400 - what a person must mend needs no traceback
             log.error("not reloaded: the configuration of before is kept")  # noqa: TRY400 - same
-        except Exception:
-            # A bug that a file brings out must not end what records with the one before.
-            log.exception("not reloaded, by a bug: the configuration of before is kept")
         else:
             for warning in loaded.warnings:
                 log.warning(str(warning))

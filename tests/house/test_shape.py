@@ -82,8 +82,8 @@ def passes_on(handler: ast.ExceptHandler) -> bool:
     return isinstance(last, ast.Raise)
 
 
-def test_two_blind_excepts() -> None:
-    """A driver's bug costs its device, one that a new site file brings out the reload."""
+def test_one_blind_except() -> None:
+    """It is the supervisor's."""
     blind = [
         str(path.relative_to(ROOT))
         for path in SOURCES
@@ -92,4 +92,4 @@ def test_two_blind_excepts() -> None:
         and (node.type is None or names_everything(node.type))
         and not passes_on(node)
     ]
-    assert sorted(blind) == ["gateway/app.py", "gateway/supervisor.py"]
+    assert blind == ["gateway/supervisor.py"]
