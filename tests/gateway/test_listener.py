@@ -97,7 +97,7 @@ def test_stopping_while_somebody_asks_is_no_bug(caplog: pytest.LogCaptureFixture
 async def test_a_page_that_leaves_piece_by_piece_is_no_bug(caplog: pytest.LogCaptureFixture) -> None:
     """Its connection is closed when its last piece has left: then there is nothing to abort."""
     page = Answer("200 OK", "text/plain", b"x" * 2**22)
-    loop = asyncio.get_running_loop()
+    loop, alone = asyncio.get_running_loop(), len(asyncio.all_tasks())
     async with await Listener(lambda _path: page).serve("127.0.0.1", 0) as server:
         for _ in range(3):
             with socket.socket() as slow:
@@ -105,10 +105,11 @@ async def test_a_page_that_leaves_piece_by_piece_is_no_bug(caplog: pytest.LogCap
                 slow.setblocking(False)
                 await loop.sock_connect(slow, server.sockets[0].getsockname())
                 await loop.sock_sendall(slow, b"GET /metrics HTTP/1.1\r\n\r\n")
-                await asyncio.sleep(0.05)
                 while await loop.sock_recv(slow, 2**16):
                     pass
-            await asyncio.sleep(0.02)
+            async with asyncio.timeout(30):
+                while len(asyncio.all_tasks()) > alone:  # noqa: ASYNC110 - until it is let go
+                    await asyncio.sleep(0)
         gc.collect()
     assert caplog.records == []
 
