@@ -4,7 +4,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-PYTHON ?= python3
+PYTHON ?=
 TESTS ?= tests
 export READPOINT_MATERIAL ?= $(abspath ../shared/material)
 

@@ -264,8 +264,11 @@ async def test_old_tls_is_not_spoken(running: Any, pki: Pki) -> None:
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         context.maximum_version = ssl.TLSVersion.TLSv1_1
-    with pytest.raises(OSError, match=r"(?i)ssl|tls|protocol"):
+    with pytest.raises((ssl.SSLError, ConnectionResetError)):  # Debian 12's asyncio does not pass on what TLS said
         await asyncio.open_connection("127.0.0.1", device.port, ssl=context)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    _, writer = await asyncio.open_connection("127.0.0.1", device.port, ssl=context)
+    writer.close()
 
 
 async def test_slow_senders_are_ended_and_hold_nobody_up(running: Any) -> None:
