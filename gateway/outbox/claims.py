@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gateway.outbox.values import Lane
 
@@ -29,9 +29,10 @@ class Claims:
     def free(self, rowid: int) -> bool:
         return rowid not in self._taken
 
-    def take(self, lane: Lane, rowid: int) -> None:
-        self._taken.add(rowid)
-        self._cursor[lane] = rowid
+    def take(self, lane: Lane, rowids: Sequence[int]) -> None:
+        """In somebody's hands: these, the last one the lane's newest."""
+        self._taken.update(rowids)
+        self._cursor[lane] = rowids[-1]
 
     def give_back(self, rowids: Iterable[int]) -> None:
         """In nobody's hands any more, to be claimed again."""

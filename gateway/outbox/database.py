@@ -72,6 +72,8 @@ def _configure(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     # Debian builds SQLite to overwrite what is deleted with zeros: pages written for nothing.
     connection.execute("PRAGMA secure_delete = OFF")
+    # What a statement may have to undo: in a file it is written twice, on a disk that may be another one, and full.
+    connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
 
 

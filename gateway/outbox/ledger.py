@@ -42,7 +42,11 @@ class Loss(NamedTuple):
 
 
 class Ledger:
-    """The events of one open outbox. Not thread-safe: its thread is the writer's."""
+    """The events of one open outbox. Not thread-safe: its thread is the writer's.
+
+    Statements of many rows say OR FAIL: what breaks one rolls back the transaction, so SQLite need not keep each page
+    as it was before the statement.
+    """
 
     def __init__(self, connection: sqlite3.Connection, life: Life, declare: Declare | None) -> None:
         self._sql = connection
@@ -98,7 +102,7 @@ class Ledger:
             self.written += sum(map(len, packed))
             bulk.insert(
                 self._sql,
-                "INSERT INTO events (id, epoch, sequence, state, stored, changed, crc, channel, name, payload)",
+                "INSERT OR FAIL INTO events (id, epoch, sequence, state, stored, changed, crc, channel, name, payload)",
                 [
                     (
                         row.rowid,
@@ -124,7 +128,7 @@ class Ledger:
         """Pending rows become `state`, SENT or CONFIRMED."""
         settled = sum(
             self._sql.execute(
-                "UPDATE events SET state = ?, changed = ? WHERE id BETWEEN ? AND ? AND state = 0",
+                "UPDATE OR FAIL events SET state = ?, changed = ? WHERE id BETWEEN ? AND ? AND state = 0",
                 (state, now, first, last),
             ).rowcount
             for first, last in bulk.runs(rowids)
@@ -196,8 +200,7 @@ class Ledger:
         after, before = claims.bounds(lane)
         taken = self._recent.after(after, rows, size) if lane == "live" else []
         if taken:
-            for row in taken:
-                claims.take(lane, row.rowid)
+            claims.take(lane, [row.rowid for row in taken])
             return taken, []
         bad: list[int] = []
         total = 0
@@ -214,7 +217,7 @@ class Ledger:
                     continue
                 if taken and (len(taken) >= rows or total + len(row.payload) > size):
                     break
-                claims.take(lane, row.rowid)
+                claims.take(lane, (row.rowid,))
                 if crc != checksum(row.channel, row.name, row.payload):
                     bad.append(row.rowid)
                     continue

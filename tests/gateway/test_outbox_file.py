@@ -119,6 +119,21 @@ def test_a_commit_is_on_the_disk(tmp_path):
         assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2
 
 
+async def test_nothing_is_written_outside_the_folder(tmp_path):
+    """SQLite keeps what a statement may have to undo in a temporary file, where the disk may be another, and full."""
+    async with outbox_in(tmp_path) as outbox:
+        for _ in range(2):
+            outbox.put(work(*range(3000)))
+            await outbox.flush()
+            rows = await outbox.claim("live", 3000, 1 << 24)
+            assert len(rows) == 3000
+            outbox.settle([row.rowid for row in rows])
+            await outbox.flush()
+        files = {str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()}
+        assert str(tmp_path / database.FILE) in files
+        assert not [name for name in files if "etilqs" in name]
+
+
 async def test_a_second_holder_is_refused_and_told_who_holds_it(tmp_path):
     async with outbox_in(tmp_path) as outbox:
         with pytest.raises(OutboxLocked, match=f"in use by process {os.getpid()} since 20"):

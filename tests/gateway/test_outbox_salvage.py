@@ -51,7 +51,7 @@ def test_what_is_saved_out_of_order_is_sent_all_the_same(tmp_path: Path) -> None
         life = database.begin(connection, "rfid", "box-1", 1.0, (1, 9))
         ledger = Ledger(connection, life, None)
         claims = Claims(ledger.next_rowid)
-        claims.take("historical", 9)
+        claims.take("historical", (9,))
         room = Room(tmp_path, connection, 1 << 26)
         room.restore()
         saved = [(number, 1, number, 0, 0.0, 0.0, 0, "epcis", None, None, b"{}") for number in (5, 3)]
