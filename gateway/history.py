@@ -19,8 +19,11 @@ from gateway.model import Transition
 ROOM: Final = 1_250_000
 """Bytes of packed reads."""
 
-RATE: Final = 2000
-"""Reads a second that are kept; of more every third, fifth, seventh … is."""
+WHOLE: Final = 2000
+"""Reads a second of which all are kept."""
+
+RATE: Final = 1000
+"""Reads a second that are kept of more: every third, fifth, seventh … is."""
 
 DECISIONS: Final = 500
 """Transitions that are kept."""
@@ -50,7 +53,7 @@ _SILENT, _NO_PC, _FAR = -32768, 0xFFFF, 2_000_000_000
 
 _SCHEMES: Final[tuple[Scheme, ...]] = ("epc", "code", "beacon")
 
-_STRIDES: Final = (1, 3, 5, 7, 11, 13, 17, 23, 29, 37, 47, 59, 73, 97)
+_STRIDES: Final = (3, 5, 7, 11, 13, 17, 23, 29, 37, 47, 59, 73, 97)
 """No even ones: a reader asks its two or four antennas in turn, and all of them should be in the sample."""
 
 
@@ -190,7 +193,8 @@ class History:
     def _pace(self, second: int) -> None:
         """Another second begins: as many as in the one before are expected."""
         arrived = self._arrived if second == self._second + 1 else 0
-        self._every = next((each for each in _STRIDES if arrived <= each * RATE), _STRIDES[-1])
+        stride = next((each for each in _STRIDES if arrived <= each * RATE), _STRIDES[-1])
+        self._every = 1 if arrived <= WHOLE else stride
         self._worst = max(self._worst, self._every)
         self._second, self._arrived = second, 0
 

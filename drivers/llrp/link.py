@@ -14,7 +14,7 @@ from drivers.llrp.settings import Settings
 from drivers.sockets import dialled, words
 from drivers.tls import check_pinned, client_context, handshake
 
-_CHUNK = 16 * 2**10
+_CHUNK = 32 * 2**10
 _GOODBYE = 1.0
 """How long a reader may take to end the conversation (s); a longer wait would hold up a shutdown."""
 

@@ -45,7 +45,6 @@ class Checkpoint:
         self._visits: dict[int, Visit] = {}
         self._uris: list[str] = []
         self._keys: list[Key | None] = []
-        self._since = array("d")
         self._last = array("d")
         self._written = array("d")
         self._instance = bytearray()
@@ -103,7 +102,6 @@ class Checkpoint:
         if uri in self._objects:
             return
         slot = self._new(known.object, None, known.last_seen, wanted)
-        self._since[slot] = known.since
         self._stored[slot] = True
         self.present_count += 1
         self._rounds.put(slot, now)
@@ -196,7 +194,7 @@ class Checkpoint:
             slot = len(self._uris)
             self._lengthen(slot + 1)
         self._uris[slot], self._keys[slot] = identity.uri, key
-        self._since[slot] = self._last[slot] = self._written[slot] = time
+        self._last[slot] = self._written[slot] = time
         self._instance[slot] = identity.kind == "instance"
         self._objects[identity.uri] = slot
         self._came += 1
@@ -206,7 +204,7 @@ class Checkpoint:
         more = size - len(self._uris)
         self._uris += [""] * more
         self._keys += [None] * more
-        for times in (self._since, self._last, self._written):
+        for times in (self._last, self._written):
             times.extend([0.0] * more)
         self._instance.extend(bytes(more))
         self._stored.extend(bytes(more))
@@ -260,7 +258,7 @@ class Checkpoint:
 
     def _tell(self, slot: int, visit: Visit, time: float, now: float, out: list[Outcome], count: int = 1) -> None:
         last = self._last[slot]
-        self._since[slot], self._written[slot] = visit.first, last
+        self._written[slot] = last
         assert visit.place is not None, "it was heard"
         observed = self._observed(visit, visit.place, last, now, count, time)
         if not self._instance[slot]:
@@ -295,11 +293,12 @@ class Checkpoint:
             self._slots, self._objects, self._came = dict(self._slots), dict(self._objects), 0
         for slot in self._waiting.take(now, SLICE):
             self._look(slot, now, out)
+        gone: list[Absent] = []
         for slot in self._rounds.take(now, SLICE):
             due = self._due(slot)
             if due <= now:
                 self._end(slot, now, out)
-                self._forget(slot, out)
+                self._forget(slot, gone)
                 continue
             self._rounds.put(slot, due)
             last = self._last[slot]
@@ -307,6 +306,8 @@ class Checkpoint:
                 self._written[slot] = last
                 if len(self._touched) < MAX_TAGS:
                     self._touched.append(slot)
+        if gone:
+            out.append(Outcome(None, tuple(gone)))
 
     def _look(self, slot: int, now: float, out: list[Outcome]) -> None:
         visit = self._visits.get(slot)
@@ -318,7 +319,7 @@ class Checkpoint:
         else:
             self._waiting.put(slot, over)
 
-    def _forget(self, slot: int, out: list[Outcome]) -> None:
+    def _forget(self, slot: int, gone: list[Absent]) -> None:
         uri, key = self._uris[slot], self._keys[slot]
         del self._objects[uri]
         if key is not None:
@@ -329,7 +330,7 @@ class Checkpoint:
         if self._stored[slot]:
             self._stored[slot] = False
             self.present_count -= 1
-            out.append(Outcome(None, (Absent(uri, self._point.name, slot),)))
+            gone.append(Absent(uri, self._point.name, slot))
 
     def _due(self, slot: int) -> float:
         """When it has been unseen long enough, as things stand; unseen counts only while all antennas observe."""
@@ -343,7 +344,7 @@ class Checkpoint:
 
     def shift(self, by: float, now: float) -> None:
         """The host's clock was set: what is quiet stays so for as long as it would have."""
-        for times in (self._since, self._last, self._written):
+        for times in (self._last, self._written):
             for slot in self._objects.values():
                 times[slot] += by
         for visit in self._visits.values():
@@ -370,8 +371,11 @@ class Checkpoint:
     def close(self, now: float, out: list[Outcome]) -> None:
         """The read point left the configuration."""
         self.settle(now, out)
+        gone: list[Absent] = []
         for slot in list(self._objects.values()):
-            self._forget(slot, out)
+            self._forget(slot, gone)
+        if gone:
+            out.append(Outcome(None, tuple(gone)))
 
 
 def plain(

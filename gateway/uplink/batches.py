@@ -7,6 +7,8 @@ is a single structured-mode object. A stored payload is never rewritten: `histor
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 import msgspec
 
@@ -23,6 +25,10 @@ EVENT_TYPE = "application/cloudevents+json"
 BATCH_TYPE = "application/cloudevents-batch+json"
 
 _MARK = b'{"historical":true,'
+
+_TOPIC = attrgetter("channel", "name")
+_STORED = attrgetter("stored")
+_PAYLOAD = attrgetter("payload")
 
 
 class Publication(msgspec.Struct, frozen=True, gc=False):
@@ -46,9 +52,12 @@ class Publication(msgspec.Struct, frozen=True, gc=False):
 
     def payload(self, now: float) -> bytes:
         """The bytes to publish at `now` (Unix seconds)."""
-        events = [
-            _marked(row.payload) if self.repeated or now - row.stored > LATE else row.payload for row in self.rows
-        ]
+        if self.repeated or now - min(map(_STORED, self.rows)) > LATE:
+            events = [
+                _marked(row.payload) if self.repeated or now - row.stored > LATE else row.payload for row in self.rows
+            ]
+        else:
+            events = [*map(_PAYLOAD, self.rows)]
         return events[0] if len(events) == 1 else b"[" + b",".join(events) + b"]"
 
 
@@ -63,15 +72,16 @@ def group(
         return [Publication(lane, row.channel, row.name, (row,)) for row in rows]
     filled: list[list[Row]] = []
     current: dict[tuple[str, str | None], tuple[list[Row], int]] = {}
-    for row in rows:
-        topic = (row.channel, row.name)
-        size = len(row.payload) + len(_MARK)  # the mark replaces one brace; the spare byte is the comma
+    for topic, run in groupby(rows, _TOPIC):
         members, used = current.get(topic, ([], 0))
-        if not members or used + size > limit or len(members) >= most:
-            members, used = [], 2
-            filled.append(members)
-        members.append(row)
-        current[topic] = (members, used + size)
+        for row in run:
+            size = len(row.payload) + len(_MARK)  # the mark replaces one brace; the spare byte is the comma
+            if not members or used + size > limit or len(members) >= most:
+                members, used = [], 2
+                filled.append(members)
+            members.append(row)
+            used += size
+        current[topic] = (members, used)
     return [Publication(lane, members[0].channel, members[0].name, tuple(members)) for members in filled]
 
 

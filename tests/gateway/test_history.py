@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from drivers.contract import Batch
 from drivers.observations import Antenna, Measurement, Observation, Read, Signal, Status
-from gateway.history import DECISIONS, LONGEST, PORTS, RATE, ROOM, STATES, History
+from gateway.history import DECISIONS, LONGEST, PORTS, RATE, ROOM, STATES, WHOLE, History
 from gateway.inbox import Received
 from gateway.model import Identity, Transition
 
@@ -112,6 +112,14 @@ def test_of_a_flood_every_antenna_has_its_share_and_states_are_all_kept() -> Non
     assert min(by_antenna) > 0.9 * max(by_antenna)
     assert len(history.said()) == 30
     assert history.chunks()[-1].every > 20
+
+
+@pytest.mark.parametrize(("rate", "least", "most"), [(WHOLE, WHOLE, WHOLE), (WHOLE + 1, RATE // 2, RATE)])
+def test_all_is_kept_up_to_a_rate_and_of_more_a_part(rate: int, least: int, most: int) -> None:
+    history = History()
+    for second in range(3):
+        give(history, *(Read("epc", b"\x30" * 12, T0 + second, 1, -50.0) for _ in range(rate)), at=T0 + second)
+    assert least <= sum(entry.time >= T0 + 2 for entry in kept(history)) <= most
 
 
 def test_after_a_flood_all_is_kept_again() -> None:

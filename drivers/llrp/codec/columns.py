@@ -107,7 +107,7 @@ def _times(columns: Mapping[str, Column], offset: float, newest: Newest) -> list
                 newest.utc = max(newest.utc, latest)
             else:
                 newest.uptime = max(newest.uptime, latest)
-            return [stamp / 1e6 + offset for stamp in stamps]
+            return [stamp / 1000000 + offset for stamp in stamps]  # by an int: exact, and quicker
     return None
 
 
