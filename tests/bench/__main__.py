@@ -21,7 +21,9 @@ def main() -> int:
         if not wanted or any(one == name or (one in name and one not in every) for one in wanted)
     ]
     system = f"{platform.system()} {platform.release()}"
-    print(f"machine: {_cpu()}, {os.cpu_count()} cores, Python {platform.python_version()}, {system}")
+    print(
+        f"machine: {_cpu()}, {os.cpu_count()} cores, Python {platform.python_version()} of {sys.base_prefix}, {system}"
+    )
     failed = []
     for script in scripts:
         print(f"\n## {script.stem.removeprefix('bench_')}", flush=True)

@@ -19,59 +19,76 @@ import math
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from operator import attrgetter
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 from gateway.answers import Parts
 from gateway.app import VERSION
 from gateway.config.load import load
 from gateway.footprint import kept_small
+from gateway.ids import text
 from gateway.inbox import Received
-from gateway.model import Work
+from gateway.model import Draft, Work
 from gateway.outbox.store import Row
 from gateway.segment import running
 
-ID = b'"id":"urn:uuid:'
-LAST = 35 + len(ID)
-"""The id's last hex digit, which is random."""
+T = TypeVar("T", Draft, Row)
 
-NUMBERED = ("epcis", "telemetry")
+NUMBERED = frozenset(("epcis", "telemetry"))
+CHANNEL = attrgetter("channel")
 
 
 class Stopwatches:
-    """Writes down what the outbox of a segment is told, and when: of `every` event, or of each sixteenth."""
+    """Writes down what the outbox of a segment is told, and when: of `every` event, or of each sixteenth.
+
+    Events are stored in the order in which they were put, so those that are watched are found by counting.
+    """
 
     def __init__(self, log: TextIO, segment: str, *, every: bool) -> None:
         self._log = log
         self._segment = segment
-        self._mask = 0 if every else 15
-        self._digits = b"0123456789abcdef" if every else b"0"
+        self._every = 1 if every else 16
         self._arrival = 0.0
+        self._put = self._stored = 0
+        self._chosen: deque[tuple[int, bytes]] = deque()
+        """Of those put and not yet stored: their numbers and ids."""
         self._watched: set[int] = set()
 
     def received(self, received: Received) -> None:
         self._arrival = received.time
 
     def put(self, work: Work) -> None:
-        ids = [draft.id.hex() for draft in work.drafts if not draft.id[-1] & self._mask and draft.channel in NUMBERED]
-        if ids:
-            self._log.write(f"a {self._arrival} {' '.join(ids)}\n")
+        drafts = _numbered(work.drafts)
+        chosen = [(self._put + at, drafts[at].id) for at in range(-self._put % self._every, len(drafts), self._every)]
+        self._put += len(drafts)
+        if chosen:
+            self._chosen += chosen
+            self._log.write(f"a {self._arrival} {' '.join(uuid.hex() for _, uuid in chosen)}\n")
 
     def stored(self, rows: Sequence[Row]) -> None:
-        self._log.write(f"n {sum(row.channel in NUMBERED for row in rows)}\n")
-        for row in rows:
-            at = row.payload.find(ID)
-            if row.payload[at + LAST] in self._digits and row.channel in NUMBERED:
-                self._watched.add(row.rowid)
-                uuid = row.payload[at + len(ID) : at + LAST + 1].decode()
-                self._log.write(f"r {self._segment}-{row.rowid} {uuid}\n")
+        rows = _numbered(rows)
+        self._log.write(f"n {len(rows)}\n")
+        while self._chosen and self._chosen[0][0] < self._stored + len(rows):
+            number, uuid = self._chosen.popleft()
+            row = rows[number - self._stored]
+            assert text(uuid).encode() in row.payload, "stored in the order in which they were put"
+            self._watched.add(row.rowid)
+            self._log.write(f"r {self._segment}-{row.rowid} {uuid.hex()}\n")
+        self._stored += len(rows)
 
     def settled(self, rowids: Sequence[int]) -> None:
         mine = self._watched.intersection(rowids)
         self._watched -= mine
         self._log.write(f"s {time.time()} {' '.join(f'{self._segment}-{row}' for row in mine)}\n")
+
+
+def _numbered(told: Sequence[T]) -> Sequence[T]:
+    """Those that are events or telemetry: nearly always all."""
+    return told if NUMBERED.issuperset(map(CHANNEL, told)) else [one for one in told if CHANNEL(one) in NUMBERED]
 
 
 def latencies(log: Path, since: float = 1.0, until: float = math.inf) -> dict[str, float]:
@@ -87,7 +104,7 @@ def latencies(log: Path, since: float = 1.0, until: float = math.inf) -> dict[st
         if kind == "a":
             arrived.update(dict.fromkeys(rest, float(first)))
         elif kind == "r":
-            rows[rest[0].replace("-", "")] = first
+            rows[rest[0]] = first
         elif kind == "s":
             puback.update(dict.fromkeys(rest, float(first)))
     return {
@@ -103,7 +120,7 @@ def stored(log: Path) -> int:
 
 
 def watch(parts: Parts, watches: Stopwatches) -> None:
-    """Put the stopwatches on a segment that runs."""
+    """Put the stopwatches on a segment that runs, and of which nothing waits to be stored."""
     outbox = parts.outbox
     put, settle = outbox.put, outbox.settle
 
@@ -129,6 +146,8 @@ async def main() -> None:
         async with kept_small(), AsyncExitStack() as nest:
             for name in site.segments:
                 parts = await nest.enter_async_context(running(site, name, VERSION))
+                while parts.outbox.backlog:
+                    await parts.outbox.flush()
                 watch(parts, Stopwatches(log, name, every=every))
             gc.collect()
             gc.freeze()
