@@ -33,15 +33,15 @@ MOST = 1000
 class _Course:
     """One segment in replay. Each decision has the time at which it is due, or of the line that made it.
 
-    Reads that decide nothing before the end of their step wait for it in `waiting`, by device: the engine takes many at
-    a time for less.
+    Reads that decide nothing before the end of their step wait for it in `_waiting`, by device: the engine takes many
+    at a time for less.
     """
 
     def __init__(self, site: Site, segment: Segment) -> None:
         self._engine = Engine(segment.rules, Directory(segment.identities).resolve)
         self._composer = Composer(site.gateway, segment.name, site.read_points)
         self._due: float | None = None
-        self.waiting: dict[str, list[Observation]] = {
+        self._waiting: dict[str, list[Observation]] = {
             device.name: []
             for device in site.devices.values()
             if device.segment == segment.name and self._engine.waits(device.name)
@@ -59,12 +59,24 @@ class _Course:
     def catch_up(self, now: float) -> list[Draft]:
         """Take what waited, all of it of the step of `now`."""
         drafts: list[Draft] = []
-        for device, reads in self.waiting.items():
+        for device, reads in self._waiting.items():
             if reads:
                 drafts += self.reach(now)
                 drafts += self.take(device, reads, now)
                 reads.clear()
         return drafts
+
+    def holds(self, device: str, seen: Observation, received: float, now: float) -> bool:
+        """Take a read that decides nothing now: it waits for the end of its step, or repeats what is quiet still."""
+        if type(seen) is not Read:
+            return False
+        reads = self._waiting.get(device)
+        if reads is None:
+            return (self._due is None or now < self._due) and self._engine.repeats(device, seen, now)
+        if seen.time > received or len(reads) >= MOST:
+            return False
+        reads.append(seen)
+        return True
 
     def take(self, device: str, observations: Sequence[Observation], now: float) -> list[Draft]:
         """What lines say, of one device at one time."""
@@ -112,32 +124,27 @@ def _drafts(
     names = [segment] if segment is not None else list(site.segments)
     courses = {name: _Course(site, site.segments[name]) for name in names}
     where = {device.name: courses.get(device.segment) for device in site.devices.values()}
-    waiting = {device: reads for course in courses.values() for device, reads in course.waiting.items()}
     now = end = -math.inf
     for device, seen, received in _in_order(_parsed(lines)):
-        reads = waiting.get(device)
-        waits = reads is not None and type(seen) is Read and seen.time <= received and len(reads) < MOST
-        if received >= end or not waits:
-            for course in courses.values():
-                yield from course.catch_up(now)
-            now = max(now, received)
-            end = step_after(now)
-            for course in courses.values():
-                yield from course.reach(now)
-        elif received > now:
-            now = received
-        if reads is not None and waits:
-            reads.append(seen)
+        before, now = now, max(now, received)
+        course = where.get(device)
+        if received < end and course is not None and course.holds(device, seen, received, now):
             continue
-        course_of = where.get(device)
-        if course_of is None:
+        for each in courses.values():
+            yield from each.catch_up(before)
+        end = step_after(now)
+        for each in courses.values():
+            yield from each.reach(now)
+        if course is None:
             _count(device, where, unknown)
             continue
-        yield from course_of.take(device, (seen,), now)
+        if not course.holds(device, seen, received, now):
+            yield from course.take(device, (seen,), now)
         if every and isinstance(seen, Status):
-            yield course_of.health(device, seen)
+            yield course.health(device, seen)
     for course in courses.values():
         yield from course.catch_up(now)
+        yield from course.reach(now)
         yield from course.finish()
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from drivers.observations import Antenna, Observation, Read
+from drivers.observations import Observation, Read
 from gateway.churn import worn
 from gateway.location.admission import Admission
 from gateway.location.floor import NO_LEVEL, Floor, Place
@@ -70,6 +70,7 @@ class Checkpoint:
         """By whether it is an instance."""
         self._shortest = min((window for window in self._windows if window), default=0.0)
         """Of what is kept at all: with no window every read is an event."""
+        self._quiet = Quiet(self._slots, self._last, self._visits, self._shortest)
 
     @property
     def name(self) -> str:
@@ -123,7 +124,7 @@ class Checkpoint:
         It does what `hear` would, in one go: at a gate or with an RSSI floor there is more to ask of each. `antennas`
         are those that stand here, None if all of the device do.
         """
-        rest = unheard(seen, antennas, now, Quiet(self._slots, self._last, self._visits, self._shortest))
+        rest = unheard(seen, antennas, now, self._quiet)
         self._counts.reads += len(seen) - len(rest)
         return rest
 
@@ -291,6 +292,7 @@ class Checkpoint:
         """Tell what is past its peak and forget what has been unseen long enough by `now`, at most a slice of it."""
         if worn(self._came, len(self._objects)):
             self._slots, self._objects, self._came = dict(self._slots), dict(self._objects), 0
+            self._quiet = self._quiet._replace(slots=self._slots)
         for slot in self._waiting.take(now, SLICE):
             self._look(slot, now, out)
         gone: list[Absent] = []
@@ -376,15 +378,3 @@ class Checkpoint:
             self._forget(slot, gone)
         if gone:
             out.append(Outcome(None, tuple(gone)))
-
-
-def plain(
-    checkpoints: Iterable[Checkpoint], places: Mapping[Antenna | None, Place]
-) -> list[tuple[Checkpoint, Antennas | None]]:
-    """Those where nothing is asked of a device's read but whose it is, each with its antennas (None: all it has)."""
-    found: list[tuple[Checkpoint, Antennas | None]] = []
-    for checkpoint in checkpoints:
-        here = {antenna: place for antenna, place in places.items() if place.point.name == checkpoint.name}
-        if here and checkpoint.gate is None and all(place.floor <= NO_LEVEL for place in here.values()):
-            found.append((checkpoint, None if len(places) == 1 and None in here else frozenset(here) - {None}))
-    return found

@@ -15,13 +15,13 @@ from types import MappingProxyType
 from drivers.observations import Antenna, Observation, Read, Signal, Status
 from gateway.ids import Ids, text
 from gateway.location.admission import Admission, Met
-from gateway.location.checkpoint import Checkpoint, plain
+from gateway.location.checkpoint import Checkpoint
 from gateway.location.floor import NO_LEVEL, STRONGEST, WEAKEST, Floor, Place
 from gateway.location.gate import GateState
 from gateway.location.outcome import Counts, Outcome, again, as_told, gone, key
+from gateway.location.plain import Plain
 from gateway.location.portal import Portal
 from gateway.location.presence import Zones
-from gateway.location.repeats import Antennas
 from gateway.location.steps import NEAR, Hear, Steps, past, step_before, step_from
 from gateway.location.watch import Watch
 from gateway.model import Identity, Present, ReadPoint, Rules, Sighting
@@ -69,8 +69,7 @@ class Engine:
         self._portals: dict[str, Portal] = {}
         self._hear: dict[str, Hear] = {}
         self._rivals: dict[str, list[Checkpoint]] = {}
-        self._plain: dict[str, list[tuple[Checkpoint, Antennas | None]]] = {}
-        """Of each device, checkpoints at which a repeated read is nothing more."""
+        self._plain = Plain((), {})
         self._steps = Steps()
         self._stepping: tuple[Zones | Portal, ...] = ()
         self._lost = lost
@@ -99,7 +98,7 @@ class Engine:
             for neighbour in self._floor.points[name].neighbours:
                 self._rivals.setdefault(neighbour, []).append(checkpoint)
         simple = [one for name, one in self._checkpoints.items() if name not in self._rivals]
-        self._plain = {device: plain(simple, places) for device, places in self._floor.devices.items()}
+        self._plain = Plain(simple, self._floor.devices)
 
     def _rule(self, point: ReadPoint) -> Zones | Portal | Checkpoint:
         if point.kind == "checkpoint":
@@ -142,11 +141,15 @@ class Engine:
             since = step_before(past(first.time, now))
             if not (isinstance(first, Status) and first.antenna is None) and self._watch.meet(device, since):
                 self._thaw(now)
-        for checkpoint, antennas in self._plain.get(device, ()):
-            observations = checkpoint.take_repeats(observations, antennas, now)
+        observations = self._plain.take(device, observations, now)
         self._take(device, self._floor.devices.get(device, {}), observations, now, out)
         self._steps.noted(now)
         return out
+
+    def repeats(self, device: str, read: Read, now: float) -> bool:
+        """Take one read, before `deadline`, if it but says that an EPC is quiet still; False if it is to be fed."""
+        now = self._now = max(now, self._now)
+        return self._watch.knows(device) and self._plain.takes(device, read, now)
 
     def _take(
         self,
@@ -367,10 +370,9 @@ class Engine:
         """`resolve` has other names from now on. An object departs under its old name when it is read under another."""
         self._admission.rename()
         self._zones.rename()
-        for portal in self._portals.values():
-            portal.rename()
-        for checkpoint in self._checkpoints.values():
-            checkpoint.rename()
+        rules: list[Portal | Checkpoint] = [*self._portals.values(), *self._checkpoints.values()]
+        for rule in rules:
+            rule.rename()
 
     def replace(self, rules: Rules, now: float) -> list[Outcome]:
         """New rules between two observations. Presence is kept; what left the configuration departs."""

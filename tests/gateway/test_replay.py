@@ -9,6 +9,8 @@ from datetime import datetime
 from statistics import fmean
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drivers.contract import Settings
 from drivers.lines import RecordingError
@@ -84,6 +86,43 @@ def test_two_runs_differ_in_ids_alone():
     for one in first + second:
         one["id"] = one["data"]["eventID"] = None
     assert first == second
+
+
+def belts(floor):
+    """Two readers over two belts and an aisle; a floor under RSSI has every read asked for it."""
+    points = {
+        name: ReadPoint(
+            name, f"urn:epc:id:sgln:9521141.12345.{name}", kind, dedup=2.0, peak_wait=0.35, rssi_floor_dbm=floor
+        )
+        for name, kind in (("p1", "checkpoint"), ("p2", "checkpoint"), ("p3", "zone"))
+    }
+    devices = ("reader", "other")
+    ports = tuple(Port(device, n, name) for device in devices for n, name in enumerate(points, 1))
+    segment = Segment("rfid", Uplink("broker", 8883), rules=Rules(points, ports))
+    known = {device: Device(device, "llrp", "rfid", Settings()) for device in devices}
+    return Site(Gateway("gw-1", "dc1"), {"rfid": segment}, points, known)
+
+
+_SEEN = st.tuples(
+    st.sampled_from([0.0, 0.01, 0.03, 0.4, 1.9, 2.0, 2.1, 30.0]),
+    st.sampled_from([1, 1, 2, 3]),
+    st.integers(1, 3),
+    st.sampled_from(["reader", "other"]),
+    st.sampled_from([0.0, 0.0, 0.0, 1.5]),
+    st.sampled_from([-50.0, -60.0]),
+)
+
+
+@given(st.lists(_SEEN, max_size=60))
+def test_what_repeats_is_taken_early_and_decides_nothing_else(seen):
+    lines, now = [], 0.0
+    for after, antenna, tag, device, late, level in seen:
+        now += after
+        lines.append(read(now - late, antenna, tag, device, received=T0 + now, rssi=level))
+    taken, asked = ([json.loads(line) for line in replay(belts(floor), lines)] for floor in (None, -140.0))
+    for one in (*taken, *asked):
+        one["id"] = one["data"]["eventID"] = ""
+    assert taken == asked
 
 
 def test_twenty_thousand_reads_of_one_time_stamp_stay_as_many():
